@@ -1,0 +1,43 @@
+// Chunks as they are stored: plain, or as one zstd frame.
+#pragma once
+
+#include <string>
+
+#include "format/map/ref.h"
+
+namespace backstitch::format {
+
+// What a new point does with its chunks.
+struct Compression {
+  bool enabled = true;
+  int level = 1;  // zstd's levels, negative ones are faster
+
+  // "none", "zstd", "zstd:N"; throws kUsage on anything else.
+  static Compression parse(const std::string& text);
+  std::string to_string() const;
+};
+
+// Compresses chunks; one for each thread.
+class ChunkEncoder {
+ public:
+  explicit ChunkEncoder(Compression compression);
+  ChunkEncoder(ChunkEncoder&&) noexcept;
+  ~ChunkEncoder();
+
+  struct Result {
+    Codec codec;
+    ByteView bytes;  // in `chunk` or in the encoder, until the next call
+  };
+  // `chunk` has kChunkBytes. What shrinks by less than 1/16 stays as it is.
+  Result encode(ByteView chunk);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Decodes `stored` into the kChunkBytes of `out`. Throws kDamaged when the
+// frame is broken or does not fill the chunk exactly. Thread-safe.
+void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out);
+
+}  // namespace backstitch::format
