@@ -1,0 +1,54 @@
+// What a command of `backstitch` is: a row in a table, one file each.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "format/repository/repository.h"
+
+namespace backstitch::cli {
+
+// Options that stand before the command.
+struct Globals {
+  std::string repository;  // -r, or BACKSTITCH_REPOSITORY
+  std::string connect;     // -c, or LIBVIRT_DEFAULT_URI
+  bool json = false;
+  bool quiet = false;
+  int verbose = 0;
+
+  // Throws kUsage when none was named.
+  format::Repository open_repository() const;
+};
+
+using Options = boost::program_options::options_description;
+using Values = boost::program_options::variables_map;
+
+struct Command {
+  std::string name;
+  std::string arguments;  // of the usage line: "DOMAIN [--level LEVEL] …"
+  std::string summary;    // one line of `backstitch --help`
+  Options options;        // named options, shown by `COMMAND --help`
+  // Positional arguments in order: option names (hidden from --help), each
+  // with how many it takes, -1 for all that is left.
+  std::vector<std::pair<std::string, int>> positionals;
+  // Gives the exit code; failures are thrown.
+  std::function<int(const Globals&, const Values&)> run;
+};
+
+// One function a file.
+Command backup_command();
+Command completion_command();
+Command delete_command();
+Command diff_command();
+Command init_command();
+Command list_command();
+Command mount_command();
+Command prune_command();
+Command restore_command();
+Command show_command();
+Command unmount_command();
+Command verify_command();
+
+}  // namespace backstitch::cli
