@@ -21,7 +21,7 @@ backstitch -q -r "$work/repository" init
 backstitch -q -r "$work/repository" backup \
   --image "vda=$work/disk.qcow2" --name vm1
 # An incremental on top, so that the machine reads a chain.
-qemu-io -c 'write -P 0x5a 640M 1M' "$work/disk.qcow2" >/dev/null
+qemu-io -c 'write -P 0x5a 600M 1M' "$work/disk.qcow2" >/dev/null
 backstitch -q -r "$work/repository" backup \
   --image "vda=$work/disk.qcow2" --name vm1
 mount_repository "$work/repository" "$work/mnt"
