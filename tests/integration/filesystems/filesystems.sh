@@ -102,7 +102,7 @@ change_disk() {
   done
   checksums >"$work/sums-$1"
   unmount_disk
-  cksum <"$live" >"$work/whole-$1"
+  (($1 % 5 != 0)) || cksum <"$live" >"$work/whole-$1"
   close_disk
 }
 
@@ -114,7 +114,8 @@ back_up() {
 check_point() {
   local directory
   directory=$work/mnt/fs/$(printf '%06d' $(($1 + 1)))
-  cksum <"$directory/vda.raw" | cmp -s - "$work/whole-$1" ||
+  [ ! -f "$work/whole-$1" ] ||
+    cksum <"$directory/vda.raw" | cmp -s - "$work/whole-$1" ||
     fail "point $(($1 + 1)): the disk differs"
   mount_disk "$directory/vda.raw" ro --read-only
   checksums >"$work/seen"
