@@ -50,6 +50,13 @@ std::string bitmap_context(const std::string& bitmap) {
   return "qemu:dirty-bitmap:" + bitmap;
 }
 
+std::string nbd_library_version() {
+  const std::unique_ptr<nbd_handle, decltype(&nbd_close)> handle(nbd_create(),
+                                                                 nbd_close);
+  const char* version = handle ? nbd_get_version(handle.get()) : nullptr;
+  return version != nullptr ? version : "unknown";
+}
+
 Error nbd_failure(const std::string& what) {
   const char* text = nbd_get_error();
   const int code = nbd_get_errno();

@@ -63,6 +63,9 @@ class NbdConnection {
   int poll_ms_ = kPollMs;
 };
 
+// The version of libnbd.
+std::string nbd_library_version();
+
 // The failure of the libnbd call that this thread made last. libnbd's text is
 // per thread and dies with the next call: nothing may come in between.
 Error nbd_failure(const std::string& what);

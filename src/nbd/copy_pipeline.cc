@@ -95,19 +95,8 @@ void write(format::DiskWriter& disk, const Piece& piece) {
     disk.put_zeroes(piece.run.first, piece.run.count);
     return;
   }
-  for (uint64_t i = 0; i < piece.run.count; ++i) {
-    const uint64_t chunk = piece.run.first + i;
-    switch (piece.sifted[i].kind) {
-      case SiftedChunk::Kind::kSame:
-        break;
-      case SiftedChunk::Kind::kZero:
-        disk.put_zeroes(chunk, 1);
-        break;
-      case SiftedChunk::Kind::kNew:
-        disk.put(chunk, piece.sifted[i]);
-        break;
-    }
-  }
+  for (uint64_t i = 0; i < piece.run.count; ++i)
+    disk.put(piece.run.first + i, piece.sifted[i]);
 }
 
 // The caller's thread: the one writer, and the one that looks for a stop.
