@@ -33,4 +33,6 @@ void check_stop() {
                                     : "interrupted");
 }
 
+int stop_signal() { return stop_asked; }
+
 }  // namespace backstitch::engine

@@ -1,0 +1,20 @@
+#include "src/cli/commands.h"
+
+#include <algorithm>
+
+namespace backstitch::cli {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {};
+  return table;
+}
+
+const Command* find_command(const std::string& name) {
+  const auto& table = commands();
+  const auto found = std::find_if(
+      table.begin(), table.end(),
+      [&](const Command& command) { return command.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+}  // namespace backstitch::cli
