@@ -5,7 +5,10 @@
 namespace backstitch::cli {
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> table = {};
+  static const std::vector<Command> table = {
+      init_command(), list_command(),   show_command(),  verify_command(),
+      diff_command(), delete_command(), prune_command(),
+  };
   return table;
 }
 
