@@ -30,7 +30,8 @@ void store_le(std::byte* to, Integer value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// A 128-bit hash; on disk the low half comes first, as one little-endian number.
+// A 128-bit hash; on disk the low half comes first, as one little-endian
+// number.
 struct Hash128 {
   uint64_t low = 0;
   uint64_t high = 0;

@@ -43,7 +43,7 @@ File File::open(const fs::path& path, int flags, unsigned mode) {
 }
 
 uint64_t File::size() const {
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd_.get(), &status) != 0)
     throw system_error(errno, "examine " + path_.string());
   return static_cast<uint64_t>(status.st_size);
@@ -51,8 +51,8 @@ uint64_t File::size() const {
 
 void File::read_at(uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
-    const ssize_t got = ::pread(fd_.get(), out.data(), out.size(),
-                                static_cast<off_t>(offset));
+    const ssize_t got =
+        ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       throw system_error(errno, "read " + path_.string() + " at offset " +
@@ -75,9 +75,9 @@ void File::write_at(uint64_t offset, ByteView bytes) const {
                                  static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
-      throw system_error(put == 0 ? EIO : errno,
-                         "write " + path_.string() + " at offset " +
-                             std::to_string(offset));
+      throw system_error(
+          put == 0 ? EIO : errno,
+          "write " + path_.string() + " at offset " + std::to_string(offset));
     }
     bytes = bytes.subspan(static_cast<size_t>(put));
     offset += static_cast<uint64_t>(put);
@@ -150,8 +150,7 @@ void rename_path(const fs::path& from, const fs::path& to, bool replace) {
     }
   }
   if (result != 0) {
-    throw system_error(errno,
-                       "rename " + from.string() + " to " + to.string());
+    throw system_error(errno, "rename " + from.string() + " to " + to.string());
   }
 }
 

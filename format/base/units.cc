@@ -62,8 +62,8 @@ uint64_t parse_bytes(const std::string& text, const std::string& what) {
   int shift = 0;
   if (!suffix.empty()) {
     constexpr std::string_view kPrefixes = "BKMGTPE";
-    const size_t unit = kPrefixes.find(static_cast<char>(
-        std::toupper(static_cast<unsigned char>(suffix[0]))));
+    const size_t unit = kPrefixes.find(
+        static_cast<char>(std::toupper(static_cast<unsigned char>(suffix[0]))));
     if (unit == std::string_view::npos) throw error;
     shift = 10 * static_cast<int>(unit);
     suffix.remove_prefix(1);

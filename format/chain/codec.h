@@ -1,6 +1,9 @@
-// Chunks as they are stored: plain, or as one zstd frame.
+// Chunks as they are stored: plain, or as one zstd frame and the frame's
+// XXH3-64 (8 bytes, little-endian). Specified in man/backstitch-format.5,
+// CHUNKS.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "format/map/ref.h"

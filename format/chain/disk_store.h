@@ -7,6 +7,7 @@
 
 #include "format/base/cache.h"
 #include "format/base/file.h"
+#include "format/chain/file_header.h"
 #include "format/map/page_source.h"
 
 namespace backstitch::format {
@@ -15,7 +16,7 @@ namespace backstitch::format {
 struct StoredKey {
   uint64_t store;  // DiskStore's own number
   uint32_t point;
-  uint64_t offset;  // | 1 for pages, | 2 for files: offsets never collide
+  uint64_t offset;  // | 1 for pages
   friend bool operator==(const StoredKey&, const StoredKey&) = default;
 };
 struct StoredKeyHash {
@@ -56,7 +57,7 @@ class DiskStore : public PageSource {
 
   const std::string& disk() const { return disk_; }
 
-  // Through the page cache. Also throws kUsage never; see PageSource.
+  // Through the page cache.
   std::shared_ptr<const Page> page(const Ref& ref, int level) const override;
   // The same from the file, for those who check the file itself.
   Page read_page(const Ref& ref, int level) const;
@@ -71,9 +72,11 @@ class DiskStore : public PageSource {
   void prefetch(const Ref& ref) const;
 
  private:
-  enum class Which { kMap, kData };
-  std::shared_ptr<const File> file(uint32_t point, Which which) const;
-  File open_file(uint32_t point, Which which) const;
+  std::string name_of(uint32_t point, FileKind kind) const;
+  std::shared_ptr<const File> file(uint32_t point, FileKind kind) const;
+  File open_file(uint32_t point, FileKind kind) const;
+  template <typename Read>
+  void reading(const Ref& ref, Read&& read) const;
   void load_chunk(const Ref& ref, std::span<std::byte> out) const;
   std::shared_ptr<const Caches::Chunk> cached_chunk(const Ref& ref) const;
 

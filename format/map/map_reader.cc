@@ -40,8 +40,7 @@ std::optional<uint64_t> MapReader::find(const Ref& ref, int level,
                                         bool want_zero) const {
   const uint64_t begin = std::max(first, from);
   if (begin >= map_.chunks || begin >= first + level_span(level)) return {};
-  if (ref.is_zero())
-    return want_zero ? std::optional(begin) : std::nullopt;
+  if (ref.is_zero()) return want_zero ? std::optional(begin) : std::nullopt;
   if (level == 0) return want_zero ? std::nullopt : std::optional(begin);
   const auto page = load(ref, level, first);
   const uint64_t span = level_span(level - 1);
@@ -54,8 +53,7 @@ std::optional<uint64_t> MapReader::find(const Ref& ref, int level,
 }
 
 uint64_t MapReader::next_data(uint64_t chunk) const {
-  return find(map_.root, map_.height(), 0, chunk, false)
-      .value_or(map_.chunks);
+  return find(map_.root, map_.height(), 0, chunk, false).value_or(map_.chunks);
 }
 
 uint64_t MapReader::next_zero(uint64_t chunk) const {

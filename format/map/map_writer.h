@@ -49,14 +49,16 @@ class MapWriter {
   void set_slot(int level, uint64_t first, const Ref& ref);
   void zero_subtrees(uint64_t first, uint64_t end);
   void adopt(MapRoot old);
-  int open_level() const { return height_ - static_cast<int>(open_.size()) + 1; }
+  int open_level() const {
+    return height_ - static_cast<int>(open_.size()) + 1;
+  }
 
   const PageSource& pages_;
   AppendPage append_;
   uint64_t chunks_;
   int height_;
-  uint64_t next_ = 0;     // assignments below this chunk are over
-  bool shrunk_ = false;   // what the old map has beyond the new end must go
+  uint64_t next_ = 0;    // assignments below this chunk are over
+  bool shrunk_ = false;  // what the old map has beyond the new end must go
   // open_[i] is the open page of level height_ - i; open_level() is the
   // deepest one's.
   std::vector<Open> open_;

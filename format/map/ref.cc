@@ -21,10 +21,10 @@ Error bad_ref(const std::string& why) {
 RefBytes encode(const Ref& ref) {
   RefBytes bytes{};
   if (ref.is_zero()) return bytes;
-  store_le<uint32_t>(&bytes[0],
-                     static_cast<uint32_t>(ref.kind) |
-                         static_cast<uint32_t>(ref.codec) << kCodecShift |
-                         ref.length << kLengthShift);
+  store_le<uint32_t>(&bytes[0], static_cast<uint32_t>(ref.kind) |
+                                    static_cast<uint32_t>(ref.codec)
+                                        << kCodecShift |
+                                    ref.length << kLengthShift);
   store_le(&bytes[4], ref.point);
   store_le(&bytes[8], ref.offset);
   store_le(&bytes[16], ref.hash.low);
@@ -51,8 +51,7 @@ Ref decode_ref(std::span<const std::byte, kRefBytes> bytes) {
   if (ref.offset < kHeaderBytes || ref.offset >= uint64_t{1} << 62)
     throw bad_ref("offset out of range");
   const bool stored = ref.codec == Codec::kStored;
-  const uint64_t whole =
-      ref.kind == RefKind::kPage ? kPageBytes : kChunkBytes;
+  const uint64_t whole = ref.kind == RefKind::kPage ? kPageBytes : kChunkBytes;
   if (ref.kind == RefKind::kPage && !stored) throw bad_ref("a coded page");
   if (stored ? ref.length != whole : ref.length == 0 || ref.length >= whole)
     throw bad_ref("length out of range");

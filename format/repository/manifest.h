@@ -23,13 +23,13 @@ struct DiskManifest {
   std::string name;
   uint64_t size_bytes = 0;
   Ref root;
-  uint64_t data_chunks = 0;   // chunks that are not zero
-  uint64_t map_length = 0;    // of this point's files, header included
+  uint64_t data_chunks = 0;  // chunks that are not zero
+  uint64_t map_length = 0;   // of this point's files, header included
   uint64_t data_length = 0;
   // How it was read: "whole", or "bitmap" (only what a dirty bitmap named).
   std::string read = "whole";
-  std::string reason;          // why whole, in words; empty for a bitmap
-  uint64_t read_bytes = 0;     // asked of the source
+  std::string reason;           // why whole, in words; empty for a bitmap
+  uint64_t read_bytes = 0;      // asked of the source
   uint64_t changed_chunks = 0;  // newly stored
   uint64_t zeroed_chunks = 0;   // that became zero
   // What else is known of the source (path, format, qcow2 options).

@@ -9,12 +9,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "format/chain/codec.h"
 #include "format/chain/disk_store.h"
 #include "format/map/map_writer.h"
+#include "format/repository/append_file.h"
 #include "format/repository/manifest.h"
 #include "format/repository/repository.h"
 
@@ -26,6 +28,7 @@ struct SiftedChunk {
   Codec codec = Codec::kStored;
   Hash128 hash;
   ByteView bytes;  // kNew: as they will be stored; see ChunkSifter::sift
+  bool replaces_data = false;  // the base has data here
 };
 
 class DiskWriter;
@@ -42,6 +45,8 @@ class ChunkSifter {
   SiftedChunk sift(uint64_t chunk, ByteView content);
 
  private:
+  bool same_bytes(const Ref& old, ByteView content);
+
   const DiskWriter& disk_;
   ChunkEncoder encoder_;
   Bytes old_;
@@ -51,36 +56,34 @@ class ChunkSifter {
 // ascending chunk numbers; chunks never mentioned stay as in the base.
 class DiskWriter {
  public:
-  ~DiskWriter();
   uint64_t size_bytes() const { return size_bytes_; }
-  const MapRoot& base() const { return base_; }
+  uint64_t chunks() const { return chunk_count(size_bytes_); }
 
   void put(uint64_t chunk, const SiftedChunk& content);
   void put_zeroes(uint64_t first, uint64_t count);
   // The rest of what the manifest says of the disk.
   DiskManifest& manifest() { return manifest_; }
-  uint64_t stored_bytes() const { return data_end_; }
+  // Bytes appended so far.
+  uint64_t stored_bytes() const {
+    return map_file_.length() + data_file_.length();
+  }
 
  private:
   friend class PointWriter;
   friend class ChunkSifter;
-  class AppendFile;
-
-  DiskWriter(std::shared_ptr<const DiskStore> store, MapRoot base,
-             uint64_t base_data_chunks, FileHeader header,
-             const std::filesystem::path& directory, uint64_t size_bytes,
-             Compression compression);
+  // `base` is the disk in the point that this one builds on, or nullptr.
+  DiskWriter(std::shared_ptr<const DiskStore> store, const DiskManifest* base,
+             const FileHeader& header, const std::filesystem::path& directory,
+             uint64_t size_bytes, Compression compression);
   void finish();  // writes the map and syncs both files
 
   const std::shared_ptr<const DiskStore> store_;
-  const MapRoot base_;
-  const MapReader base_reader_;
+  const MapReader base_;
   const uint64_t size_bytes_;
   const uint32_t point_;
   const Compression compression_;
-  std::unique_ptr<AppendFile> map_file_;
-  std::unique_ptr<AppendFile> data_file_;
-  uint64_t data_end_ = 0;
+  AppendFile map_file_;
+  AppendFile data_file_;
   MapWriter map_;
   DiskManifest manifest_;
 };

@@ -36,6 +36,9 @@ Freed delete_points(const Domain& domain, const std::vector<uint32_t>& points,
 // What delete_points would give back; changes nothing.
 Freed freed_by(const Domain& domain, const std::vector<uint32_t>& points);
 
+// Whether a deletion was committed but its space not yet given back.
+bool has_unfinished_deletion(const Domain& domain);
+
 // Frees what no point reaches in the files of deleted points; called by
 // WriterLock for what an unfinished run left.
 uint64_t release_dead(const Domain& domain);

@@ -24,7 +24,7 @@ struct Finding {
 };
 
 struct VerifyOptions {
-  bool quick = false;  // structure only: manifests, headers, pages, bounds
+  bool quick = false;    // structure only: manifests, headers, pages, bounds
   unsigned threads = 0;  // 0: all cores
   // Called from time to time, from any one thread, with the stored bytes that
   // were checked so far. Throwing from it stops the run.

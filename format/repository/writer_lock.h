@@ -18,6 +18,9 @@ class WriterLock {
   File file_;
 };
 
+// A partial point is a directory with this prefix; a crash may leave it.
+inline constexpr const char* kPartialPrefix = ".new-";
+
 // "backstitch backup vm1 (process 123)", for those who hold a lock (flock) on
 // an open file; empty when nobody can be named.
 std::string lock_holders(const File& file);

@@ -1,0 +1,312 @@
+#include "format/repository/repository.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include "format/base/error.h"
+#include "format/repository/names.h"
+#include "format/repository/sealed_json.h"
+
+namespace backstitch::format {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kRepositoryFile = "repository.json";
+constexpr const char* kManifestFile = "point.json";
+
+bool is_there(const fs::path& path) {
+  std::error_code code;
+  return fs::exists(path, code);
+}
+
+void make_directory(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    throw system_error(errno, "create directory " + path.string());
+}
+
+std::vector<std::string> entries(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code code;
+  fs::directory_iterator entry(path, code);
+  for (; !code && entry != fs::directory_iterator(); entry.increment(code))
+    names.push_back(entry->path().filename().string());
+  if (code) throw system_error(code.value(), "read directory " + path.string());
+  return names;
+}
+
+std::vector<uint32_t> numbers_in(const fs::path& domain) {
+  std::vector<uint32_t> numbers;
+  for (const std::string& name : entries(domain))
+    if (const uint32_t number = point_number(name)) numbers.push_back(number);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+std::string random_id() {
+  std::array<std::byte, 16> bytes;
+  if (::getrandom(bytes.data(), bytes.size(), 0) !=
+      static_cast<ssize_t>(bytes.size())) {
+    throw system_error(errno, "get random bytes");
+  }
+  return to_hex(ByteView(bytes));
+}
+
+std::string local_time(Time time) {
+  const std::time_t count = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::localtime_r(&count, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%FT%T", &parts);
+  return text.data();
+}
+
+// File systems without flock protect nobody; they can still be read.
+bool lock_shared(const File& file) {
+  return ::flock(file.fd(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+bool still_there(const File& file) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file.fd(), &opened) == 0 &&
+         ::stat(file.path().c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+Manifest load_manifest(const fs::path& path) {
+  const fs::path point = path.parent_path();
+  const std::string shown = point.parent_path().filename().string() + "/" +
+                            point.filename().string() + "/" +
+                            path.filename().string();
+  try {
+    Manifest manifest = parse_manifest(read_text(path));
+    if (point_name(manifest.point) != point.filename().string())
+      throw Error(ErrorKind::kDamaged, "belongs to another point");
+    return manifest;
+  } catch (const Error& error) {
+    throw add_context(error, shown);
+  }
+}
+
+}  // namespace
+
+// --- Point ---
+
+std::shared_ptr<const ChainImage> Point::image(
+    const std::string& disk, const std::shared_ptr<Caches>& caches) const {
+  return image(
+      std::make_shared<const DiskStore>(path_.parent_path(), disk, caches));
+}
+
+std::shared_ptr<const ChainImage> Point::image(
+    const std::shared_ptr<const DiskStore>& store) const {
+  const DiskManifest* disk = manifest_->disk(store->disk());
+  if (disk == nullptr) {
+    throw Error(ErrorKind::kNotFound, path_.parent_path().filename().string() +
+                                          "@" + std::to_string(number()) +
+                                          " has no disk " +
+                                          printable(store->disk()));
+  }
+  return std::make_shared<const ChainImage>(store, disk->root, disk->size_bytes,
+                                            disk->data_chunks, lock_);
+}
+
+std::string Point::side_file(const std::string& name) const {
+  const auto found = std::ranges::find(manifest_->files, name, &SideFile::name);
+  if (found == manifest_->files.end()) {
+    throw Error(ErrorKind::kNotFound,
+                point_name(number()) + " has no file " + printable(name));
+  }
+  std::string text = read_text(path_ / name, found->size_bytes);
+  if (text.size() != found->size_bytes || hash_of(text) != found->hash) {
+    throw Error(ErrorKind::kDamaged, path_.parent_path().filename().string() +
+                                         "/" + point_name(number()) + "/" +
+                                         name + ": is damaged (hash differs)");
+  }
+  return text;
+}
+
+// --- Domain ---
+
+std::vector<uint32_t> Domain::points() const {
+  std::vector<uint32_t> numbers = numbers_in(path_);
+  std::erase_if(numbers, [&](uint32_t number) {
+    return !is_there(path_ / point_name(number) / kManifestFile);
+  });
+  return numbers;
+}
+
+uint32_t Domain::last_number() const {
+  const auto numbers = numbers_in(path_);
+  return numbers.empty() ? 0 : numbers.back();
+}
+
+Point Domain::open_point(uint32_t number) const {
+  const Error missing(
+      ErrorKind::kNotFound,
+      printable(name_) + " has no point " + std::to_string(number));
+  Point point;
+  point.path_ = path_ / point_name(number);
+  const fs::path manifest = point.path_ / kManifestFile;
+  if (!is_there(manifest)) throw missing;
+  auto lock = std::make_shared<const File>(File::open(manifest, O_RDONLY));
+  // Who deletes a point holds it exclusively until its name is gone.
+  if (!lock_shared(*lock) || !still_there(*lock)) throw missing;
+  point.manifest_ = std::make_shared<const Manifest>(load_manifest(manifest));
+  point.lock_ = std::move(lock);
+  return point;
+}
+
+std::vector<Point> Domain::open_points() const {
+  std::vector<Point> opened;
+  for (const uint32_t number : points()) opened.push_back(open_point(number));
+  return opened;
+}
+
+uint32_t Domain::select(const std::string& selector) const {
+  const auto numbers = points();
+  const Error missing(
+      ErrorKind::kNotFound,
+      printable(name_) + " has no point " +
+          (selector == "latest" ? "at all"
+                                : "\"" + printable(selector) + "\""));
+  if (numbers.empty()) throw missing;
+  if (selector == "latest") return numbers.back();
+  const bool digits =
+      !selector.empty() && selector.size() <= 9 &&
+      selector.find_first_not_of("0123456789") == std::string::npos;
+  if (digits) {
+    const auto number = static_cast<uint32_t>(std::stoul(selector));
+    if (std::ranges::binary_search(numbers, number)) return number;
+  }
+  // "2026" is a year where it is no point.
+  if (selector.size() < 4) throw missing;
+  std::string prefix = selector;
+  if (prefix.size() > 10 && prefix[10] == ' ') prefix[10] = 'T';
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    const Time time = open_point(*number).manifest().time;
+    if (local_time(time).starts_with(prefix) ||
+        format_time(time).starts_with(prefix)) {
+      return *number;
+    }
+  }
+  throw missing;
+}
+
+std::vector<Manifest> Domain::remains() const {
+  std::vector<Manifest> found;
+  for (const uint32_t number : numbers_in(path_)) {
+    for (const char* name : {"deleted.json", "remains.json"}) {
+      const fs::path path = path_ / point_name(number) / name;
+      if (is_there(path)) found.push_back(load_manifest(path));
+    }
+  }
+  return found;
+}
+
+std::shared_ptr<const DiskStore> Domain::store(
+    const std::string& disk, const std::shared_ptr<Caches>& caches) const {
+  return std::make_shared<const DiskStore>(path_, disk, caches);
+}
+
+// --- Repository ---
+
+Repository Repository::create(const fs::path& path) {
+  if (is_there(path / kRepositoryFile)) {
+    throw Error(ErrorKind::kUsage, path.string() + ": is a repository already");
+  }
+  if (is_there(path) && (!fs::is_directory(path) || !fs::is_empty(path))) {
+    throw Error(ErrorKind::kUsage,
+                path.string() + ": is not an empty directory");
+  }
+  make_directory(path);
+  const std::string id = random_id();
+  const std::string text = seal({{"id", id},
+                                 {"created", format_time(now())},
+                                 {"tool", "backstitch " BACKSTITCH_VERSION}});
+  const fs::path temporary = path / ".repository.json.new";
+  try {
+    if (::chmod(path.c_str(), 0700) != 0)
+      throw system_error(errno, "protect " + path.string());
+    write_new_file(temporary, text);
+    rename_path(temporary, path / kRepositoryFile);
+    sync_directory(path);
+    sync_directory(fs::absolute(path).lexically_normal().parent_path());
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+  return Repository(path, id);
+}
+
+Repository Repository::open(const fs::path& path) {
+  const fs::path file = path / kRepositoryFile;
+  try {
+    const auto json = unseal(read_text(file));
+    return reading_json(
+        [&] { return Repository(path, json.at("id").get<std::string>()); });
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kNotFound ||
+        error.system_errno() == ENOTDIR) {
+      throw Error(
+          ErrorKind::kNotFound,
+          path.string() + ": is no repository (there is no repository.json)");
+    }
+    throw error.system_errno() != 0 ? error : add_context(error, file.string());
+  }
+}
+
+std::vector<Domain> Repository::domains() const {
+  std::vector<Domain> found;
+  for (const std::string& name : entries(path_)) {
+    if (name[0] != '.' && is_there(path_ / name / "lock"))
+      found.emplace_back(path_ / name, name);
+  }
+  std::ranges::sort(found, {}, &Domain::name);
+  return found;
+}
+
+Domain Repository::domain(const std::string& name) const {
+  check_domain_name(name);
+  if (!is_there(path_ / name / "lock")) {
+    throw Error(ErrorKind::kNotFound,
+                path_.string() + ": has no domain \"" + printable(name) + "\"");
+  }
+  return Domain(path_ / name, name);
+}
+
+Domain Repository::create_domain(const std::string& name) const {
+  check_domain_name(name);
+  const fs::path path = path_ / name;
+  if (!is_there(path)) {
+    make_directory(path);
+    sync_directory(path_);
+  }
+  return Domain(path, name);
+}
+
+Repository::PointName Repository::resolve(const std::string& point) const {
+  const size_t at = point.rfind('@');
+  std::string name = point;
+  std::string selector = "latest";
+  // A domain may have an '@' in its name.
+  if (at != std::string::npos && !is_there(path_ / point / "lock")) {
+    name = point.substr(0, at);
+    selector = point.substr(at + 1);
+  }
+  Domain found = domain(name);
+  const uint32_t number = found.select(selector);
+  return {std::move(found), number};
+}
+
+}  // namespace backstitch::format

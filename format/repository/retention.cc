@@ -1,0 +1,182 @@
+#include "format/repository/retention.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <map>
+#include <set>
+
+#include "format/base/error.h"
+#include "format/map/walk.h"
+#include "format/repository/dead_space.h"
+#include "format/repository/names.h"
+
+namespace backstitch::format {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Rule {
+  const char* name;
+  const char* period;  // strftime: points of one period compete
+  unsigned count;
+};
+
+std::string period_of(Time time, const char* pattern) {
+  const std::time_t count = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::localtime_r(&count, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), pattern, &parts);
+  return text.data();
+}
+
+// Marks the newest point of each of the newest `count` periods.
+void apply_rule(const std::vector<Time>& times, const Rule& rule,
+                std::vector<std::string>& reasons) {
+  std::string last;
+  unsigned left = rule.count;
+  for (size_t i = times.size(); i-- > 0 && left > 0;) {
+    const std::string period = *rule.period == 0
+                                   ? std::to_string(i)
+                                   : period_of(times[i], rule.period);
+    if (period == last) continue;
+    last = period;
+    --left;
+    reasons[i] += (reasons[i].empty() ? "" : ", ") + std::string(rule.name);
+  }
+}
+
+fs::path state_file(const Domain& domain, uint32_t number, const char* name) {
+  return domain.path() / point_name(number) / name;
+}
+
+// Points held exclusively, so that no reader can open them any more.
+class DeletionLocks {
+ public:
+  DeletionLocks(const Domain& domain, const std::vector<uint32_t>& points) {
+    for (const uint32_t number : points) {
+      File file =
+          File::open(state_file(domain, number, "point.json"), O_RDONLY);
+      if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+          throw system_error(errno, "lock " + file.path().string());
+        const std::string holders = lock_holders(file);
+        throw Error(ErrorKind::kBusy,
+                    printable(domain.name()) + "@" + std::to_string(number) +
+                        " is in use" +
+                        (holders.empty() ? "" : " by " + holders));
+      }
+      files_.push_back(std::move(file));
+    }
+  }
+
+ private:
+  std::vector<File> files_;
+};
+
+void check_there(const Domain& domain, const std::vector<uint32_t>& points) {
+  const auto numbers = domain.points();
+  for (const uint32_t number : points) {
+    if (!std::ranges::binary_search(numbers, number)) {
+      throw Error(
+          ErrorKind::kNotFound,
+          printable(domain.name()) + " has no point " + std::to_string(number));
+    }
+  }
+}
+
+std::vector<Manifest> live_manifests(const Domain& domain) {
+  std::vector<Manifest> manifests;
+  for (const Point& point : domain.open_points())
+    manifests.push_back(point.manifest());
+  return manifests;
+}
+
+// Nothing of the dead point is needed any more.
+void remove_point(const Domain& domain, uint32_t number) {
+  const fs::path gone = domain.path() / (kPartialPrefix + point_name(number));
+  rename_path(domain.path() / point_name(number), gone);
+  sync_directory(domain.path());
+  remove_tree(gone);
+}
+
+// Only the .map and .data files stay.
+void keep_remains(const Domain& domain, const Manifest& dead) {
+  const fs::path directory = domain.path() / point_name(dead.point);
+  for (const SideFile& file : dead.files) remove_tree(directory / file.name);
+  if (fs::exists(directory / "deleted.json"))
+    rename_path(directory / "deleted.json", directory / "remains.json");
+  sync_directory(directory);
+}
+
+}  // namespace
+
+std::vector<std::string> apply_policy(const std::vector<Time>& times,
+                                      const KeepPolicy& policy) {
+  const std::array<Rule, 5> rules = {{{"last", "", policy.last},
+                                      {"daily", "%F", policy.daily},
+                                      {"weekly", "%G-%V", policy.weekly},
+                                      {"monthly", "%Y-%m", policy.monthly},
+                                      {"yearly", "%Y", policy.yearly}}};
+  std::vector<std::string> reasons(times.size());
+  for (const Rule& rule : rules) apply_rule(times, rule, reasons);
+  return reasons;
+}
+
+bool has_unfinished_deletion(const Domain& domain) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(domain.path(), code)) {
+    if (point_number(entry.path().filename().string()) != 0 &&
+        fs::exists(entry.path() / "deleted.json", code)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+uint64_t release_dead(const Domain& domain) {
+  const auto dead = domain.remains();
+  if (dead.empty()) return 0;
+  DeadSpace space(domain, dead, live_manifests(domain));
+  const uint64_t freed = space.release();
+  for (const Manifest& manifest : dead) {
+    if (space.is_needed(manifest.point)) {
+      keep_remains(domain, manifest);
+    } else {
+      remove_point(domain, manifest.point);
+    }
+  }
+  return freed;
+}
+
+Freed delete_points(const Domain& domain, const std::vector<uint32_t>& points,
+                    const WriterLock& /*lock*/) {
+  check_there(domain, points);
+  const DeletionLocks locks(domain, points);
+  for (const uint32_t number : points) {
+    rename_path(state_file(domain, number, "point.json"),
+                state_file(domain, number, "deleted.json"));
+    sync_directory(domain.path() / point_name(number));
+  }
+  return {release_dead(domain)};
+}
+
+Freed freed_by(const Domain& domain, const std::vector<uint32_t>& points) {
+  check_there(domain, points);
+  auto dead = domain.remains();
+  auto live = live_manifests(domain);
+  const auto dies = [&](const Manifest& manifest) {
+    return std::ranges::find(points, manifest.point) != points.end();
+  };
+  std::ranges::copy_if(live, std::back_inserter(dead), dies);
+  std::erase_if(live, dies);
+  return {DeadSpace(domain, dead, live).measure()};
+}
+
+}  // namespace backstitch::format
