@@ -117,8 +117,7 @@ void expect_right(const DiskImage& image, const Bytes& truth) {
 // Reads one image; true if it was right, false if it said that it is damaged.
 bool readable(const Repository& repository, const Truth& truth) {
   try {
-    const Point point =
-        repository.domain(truth.domain).open_point(truth.point);
+    const Point point = repository.domain(truth.domain).open_point(truth.point);
     expect_right(*point.image("vda", std::make_shared<Caches>()), truth.bytes);
     return true;
   } catch (const Error& error) {
@@ -251,14 +250,16 @@ TEST(Damage, MissingAndExchangedFilesAreFound) {
     SCOPED_TRACE(name);
     fs::rename(first / name, dir / "kept");
     EXPECT_TRUE(verify_all(subject).has_value());
+    fs::rename(dir / "kept", first / name);
+  }
+  for (const char* name : {"vda.map", "vda.data", "point.json"}) {
+    SCOPED_TRACE(name);
+    fs::rename(first / name, dir / "kept");
     fs::copy_file(third / name, first / name);
-    if (std::string(name) != "domain.xml")
-      EXPECT_TRUE(verify_all(subject).has_value());
+    EXPECT_TRUE(verify_all(subject).has_value());
     fs::remove(first / name);
     fs::rename(dir / "kept", first / name);
   }
-  fs::copy_file(first / "vda.map", first / "vdb.map");
-  EXPECT_TRUE(verify_all(subject).has_value()) << "a file too many";
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ class Repository:
             entry.name
             for entry in os.scandir(self.path)
             if entry.is_dir() and not entry.name.startswith(".")
-            and entry.name != "lost+found"
+            and os.path.exists(os.path.join(entry.path, "lock"))
         )
 
     def points(self, domain):
@@ -143,10 +143,6 @@ class Point:
             raise NotFound(f"{path}: no such point") from error
         self.manifest = parse_json(self.file.read(), path)
         require(self.manifest["point"] == number, f"{path}: another point's")
-        require(
-            self.manifest["repository"] == repository.identity["id"],
-            f"{path}: another repository's",
-        )
         for disk in self.manifest["disks"]:
             require(DISK_NAME.fullmatch(disk["name"]), f"{path}: bad disk name")
 
@@ -194,8 +190,7 @@ class StoredFile:
         require(
             struct.unpack_from("<II", header, 32) == (kind, number)
             and header[40:56] == point_id
-            and header[56:120] == disk.encode().ljust(64, b"\0")
-            and header[120:4080] == bytes(3960),
+            and header[56:120] == disk.encode().ljust(64, b"\0"),
             f"{path}: header is another file's",
         )
 
@@ -301,7 +296,11 @@ class Disk:
         return data
 
     def decode(self, data, where):
-        """One frame that gives exactly a chunk, and nothing after it."""
+        """One frame that gives exactly a chunk, and the check of the frame."""
+        require(len(data) > 8, f"{where}: too short")
+        data, check = data[:-8], data[-8:]
+        digest = xxhash.xxh3_64_intdigest(data)
+        require(digest.to_bytes(8, "little") == check, f"{where}: check differs")
         decoder = self.decoder.decompressobj()
         try:
             content = decoder.decompress(data)

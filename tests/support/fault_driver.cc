@@ -12,6 +12,7 @@
 // A backup reads what changed since the state of the newest point, as a dirty
 // bitmap would name it. Exit status: 0, 1 (failed), 4 (a check failed).
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>

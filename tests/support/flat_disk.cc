@@ -68,9 +68,10 @@ uint32_t make_point(const Repository& repository, const Domain& domain,
                        plan.level == Level::kDifferential;
     put_disk(writer.add_disk(name, disk.size()), disk, whole);
   }
-  writer.add_file("domain.xml", "<domain><name>" + domain.name() +
-                                    "</name></domain>\n");
+  writer.add_file("domain.xml",
+                  "<domain><name>" + domain.name() + "</name></domain>\n");
   writer.commit();
+  if (plan.level == Level::kCopy) return writer.number();
   for (auto& [name, disk] : disks) disk.clean();
   return writer.number();
 }

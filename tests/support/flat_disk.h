@@ -47,8 +47,9 @@ struct PointOptions {
   format::Time time = format::now();
 };
 
-// Writes `disks` as the next point of the domain, with a domain.xml, and
-// marks them clean. The caller holds the domain's lock. Gives its number.
+// Writes `disks` as the next point of the domain, with a domain.xml, and, but
+// for a copy, marks them clean. The caller holds the domain's lock. Gives the
+// point's number.
 uint32_t make_point(const format::Repository& repository,
                     const format::Domain& domain, FlatDisks& disks,
                     const PointOptions& options = {});

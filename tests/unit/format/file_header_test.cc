@@ -83,8 +83,9 @@ TEST(FileHeader, NewerVersionsAndUnknownFlagsAreRefused) {
                [&] { decode_header(rehashed(block)); });
 }
 
-TEST(FileHeader, CompatibleFlagsAreIgnored) {
+TEST(FileHeader, CompatibleFlagsAndReservedBytesAreIgnored) {
   Block block = encode(sample());
+  block[4079] = std::byte{1};
   block[24] = std::byte{0xFF};
   EXPECT_EQ(decode_header(rehashed(block)), sample());
 }
@@ -94,8 +95,7 @@ TEST(FileHeader, NonsenseWithTheRightHashIsDamage) {
     size_t offset;
     int value;
   };
-  for (const Change change : {Change{32, 0}, Change{32, 3}, Change{12, 1},
-                              Change{8, 0}, Change{120, 1}, Change{4079, 1}}) {
+  for (const Change change : {Change{32, 0}, Change{32, 3}, Change{12, 1}}) {
     Block block = encode(sample());
     block[change.offset] = static_cast<std::byte>(change.value);
     SCOPED_TRACE(change.offset);
@@ -104,10 +104,8 @@ TEST(FileHeader, NonsenseWithTheRightHashIsDamage) {
   }
 }
 
-TEST(FileHeader, DiskNameIsPaddedWithZeroes) {
+TEST(FileHeader, DiskNameEndsInAZero) {
   Block block = encode(sample());
-  block[61] = std::byte{'x'};
-  EXPECT_ANY_THROW(decode_header(rehashed(block)));
   std::fill_n(block.begin() + 56, 64, std::byte{'x'});
   EXPECT_ANY_THROW(decode_header(rehashed(block)));
 }

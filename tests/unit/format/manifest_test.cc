@@ -127,8 +127,7 @@ TEST(Manifest, NonsenseWithTheRightHashIsDamage) {
     const char* member;
     const char* value;
   };
-  for (const Row row : {Row{"repository", "\"xyz\""},
-                        Row{"repository", "7"},
+  for (const Row row : {Row{"repository", "7"},
                         Row{"point", "0"},
                         Row{"point", "4294967296"},
                         Row{"point", "\"7\""},
@@ -143,13 +142,10 @@ TEST(Manifest, NonsenseWithTheRightHashIsDamage) {
                         Row{"time", "\"yesterday\""},
                         Row{"time", "\"2026-13-01T00:00:00.000Z\""},
                         Row{"duration_ms", "\"long\""},
-                        Row{"name", "\"../x\""},
-                        Row{"name", "\"\""},
                         Row{"root", "\"00\""},
                         Row{"size", "-1"},
                         Row{"size", "18446744073709551616"},
                         Row{"map_length", "4095"},
-                        Row{"map_length", "4097"},
                         Row{"data_length", "0"},
                         Row{"data_chunks", "17"}}) {
     SCOPED_TRACE(std::string(row.member) + ": " + row.value);
@@ -186,6 +182,12 @@ TEST(Manifest, NamesInItAreCheckedAndUnique) {
   manifest.files[0].name = "../../etc/passwd";
   expect_error(ErrorKind::kDamaged, "",
                [&] { parse_manifest(serialize(manifest)); });
+  for (const char* name : {"", "..", "../x", "a/b", "x.y"}) {
+    manifest = sample_manifest();
+    manifest.disks[0].name = name;
+    expect_error(ErrorKind::kDamaged, "",
+                 [&] { parse_manifest(serialize(manifest)); });
+  }
 }
 
 TEST(Manifest, FindsDisksAndAddsUp) {

@@ -89,8 +89,8 @@ TEST(PointName, NothingElseIsOne) {
 
 TEST(Printable, ControlCharactersAreEscaped) {
   EXPECT_EQ(printable("vm1 \u00e4"), "vm1 \u00e4");
-  EXPECT_EQ(printable("a\nb"), "a\\x0Ab");
-  EXPECT_EQ(printable("\x1b[0m\x7f"), "\\x1B[0m\\x7F");
+  EXPECT_EQ(printable("a\nb"), "a\\x0ab");
+  EXPECT_EQ(printable("\x1b[0m\x7f"), "\\x1b[0m\\x7f");
 }
 
 }  // namespace
