@@ -1,14 +1,18 @@
 // backstitch mount: start the driver and say where the images are.
 #include <fmt/format.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "format/base/error.h"
 #include "format/repository/names.h"
+#include "src/base/process.h"
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
-#include "src/cli/driver.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/mount_table.h"
 #include "src/cli/output.h"
@@ -19,6 +23,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr const char* kDriver = "backstitchfs";
+constexpr const char* kPackage = "backstitch";
 constexpr milliseconds kPoll{100};
 // Of a whole repository only so many images are named.
 constexpr size_t kFewPoints = 8;
@@ -56,8 +62,21 @@ Request read_request(const Globals& globals, const Values& values,
   return request;
 }
 
+// Beside this program, in the build tree's fuse/, else wherever PATH has it.
+std::string find_driver() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path own = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const auto& path : {own / kDriver, own / ".." / "fuse" / kDriver}) {
+    if (fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0) {
+      return path.lexically_normal().string();
+    }
+  }
+  return kDriver;
+}
+
 std::vector<std::string> driver_arguments(const Request& request) {
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments = {find_driver()};
   if (request.foreground) arguments.emplace_back("-f");
   if (request.verbose) arguments.emplace_back("-v");
   if (request.allow_other) {
@@ -113,9 +132,8 @@ void report(const Globals& globals, const Request& request,
   if (globals.json) {
     auto entries = nlohmann::json::array();
     for (const auto& image : images) {
-      entries.push_back({{"point", image.point},
-                         {"disk", image.disk},
-                         {"path", image.path}});
+      entries.push_back(
+          {{"point", image.point}, {"disk", image.disk}, {"path", image.path}});
     }
     print_json({{"mountpoint", request.mount_point}, {"images", entries}});
     return;
@@ -134,43 +152,41 @@ void report(const Globals& globals, const Request& request,
   print(shown);
 }
 
-[[noreturn]] void throw_driver_error(int code, const std::string& words) {
-  const std::string why =
-      words.empty() ? fmt::format("backstitchfs ended with exit code {}", code)
-                    : words;
-  throw Error(error_kind(code), why);
+// The driver's exit codes are ours; so are its words, but for its name.
+[[noreturn]] void throw_driver_error(int status, std::string words) {
+  const std::string prefix = std::string(kDriver) + ": ";
+  if (words.starts_with(prefix)) words.erase(0, prefix.size());
+  if (words.empty()) words = prefix + engine::describe_status(status);
+  throw Error(
+      WIFEXITED(status) ? error_kind(WEXITSTATUS(status)) : ErrorKind::kFailed,
+      words);
 }
 
 // The driver goes into the background by itself once the tree can be read.
 void start_behind(const Request& request) {
-  Driver driver(find_driver(), driver_arguments(request), true);
-  std::optional<int> code;
-  while (!(code = driver.wait(kPoll))) {
-    if (engine::stop_signal() == 0) continue;
-    driver.stop();
-    engine::check_stop();
-  }
-  if (*code != 0) throw_driver_error(*code, driver.error());
-  if (!driver.error().empty()) {
-    spdlog::warn("{}", format::printable(driver.error()));
-  }
+  auto driver = engine::Process::start(driver_arguments(request), kPackage);
+  std::optional<int> status;
+  while (!(status = driver.wait(kPoll))) engine::check_stop();
+  const std::string words = driver.standard_error();
+  if (*status != 0) throw_driver_error(*status, words);
+  if (!words.empty()) spdlog::warn("{}", format::printable(words));
 }
 
 // Ends with the driver: by an unmount, or by a signal, which is how a program
 // in the foreground is meant to end and no failure.
 int serve_in_front(const Globals& globals, const Request& request,
                    const format::Repository& repository) {
-  Driver driver(find_driver(), driver_arguments(request), false);
+  engine::StartOptions options;
+  options.share_stderr = true;
+  auto driver =
+      engine::Process::start(driver_arguments(request), kPackage, options);
   bool reported = false;
   bool stopped = false;
-  while (true) {
-    if (const auto code = driver.wait(kPoll)) {
-      if (*code != 0) throw_driver_error(*code, "");
-      return kExitOk;
-    }
+  std::optional<int> status;
+  while (!(status = driver.wait(kPoll))) {
     if (!stopped && engine::stop_signal() != 0) {
       stopped = true;
-      driver.stop();
+      ::kill(driver.pid(), SIGTERM);
     }
     const auto mount = mount_at(request.mount_point);
     if (!reported && mount && mount->type == kDriverType) {
@@ -178,6 +194,8 @@ int serve_in_front(const Globals& globals, const Request& request,
       report(globals, request, find_images(repository, request));
     }
   }
+  if (*status != 0) throw_driver_error(*status, "");
+  return kExitOk;
 }
 
 int run(const Globals& globals, const Values& values) {

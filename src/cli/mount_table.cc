@@ -10,7 +10,9 @@ namespace {
 
 // The kernel writes space, tab, newline and backslash as three octal digits.
 std::string unescape(const std::string& text) {
-  const auto octal = [&](size_t at) { return text[at] >= '0' && text[at] < '8'; };
+  const auto octal = [&](size_t at) {
+    return text[at] >= '0' && text[at] < '8';
+  };
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 3 < text.size() && octal(i + 1) &&

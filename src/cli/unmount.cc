@@ -12,9 +12,9 @@
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/process.h"
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
-#include "src/cli/driver.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/mount_table.h"
 #include "src/cli/mount_users.h"
@@ -31,7 +31,8 @@ constexpr std::chrono::seconds kPatience{30};
 void check_ours(const std::string& mount_point) {
   const auto mount = mount_at(mount_point);
   if (!mount) {
-    throw Error(ErrorKind::kNotFound, mount_point + ": nothing is mounted here");
+    throw Error(ErrorKind::kNotFound,
+                mount_point + ": nothing is mounted here");
   }
   if (mount->type != kDriverType) {
     throw Error(ErrorKind::kUsage, mount_point + ": what is mounted here (" +
@@ -51,15 +52,12 @@ Error busy(const std::string& mount_point) {
 
 // The way of a plain user: fusermount3 is allowed to, for their own mounts.
 void unmount_as_user(const std::string& mount_point) {
-  Driver helper("fusermount3", {"-u", "--", mount_point}, true);
-  std::optional<int> code;
-  while (!(code = helper.wait(std::chrono::milliseconds(100)))) {
-    engine::check_stop();
-  }
-  if (*code == 0) return;
+  auto helper =
+      engine::Process::start({"fusermount3", "-u", "--", mount_point}, "fuse3");
+  if (helper.wait() == 0) return;
   if (!mount_users(mount_point).empty()) throw busy(mount_point);
   throw Error(ErrorKind::kFailed,
-              "cannot unmount " + mount_point + ": " + helper.error());
+              "cannot unmount " + mount_point + ": " + helper.standard_error());
 }
 
 void unmount(const std::string& mount_point) {
@@ -102,12 +100,8 @@ int run(const Globals& globals, const Values& values) {
 }  // namespace
 
 Command unmount_command() {
-  return {"unmount",
-          "MOUNTPOINT",
-          "Take a mounted tree away.",
-          {},
-          {{"mountpoint", 1}},
-          run};
+  return {"unmount", "MOUNTPOINT",        "Take a mounted tree away.",
+          {},        {{"mountpoint", 1}}, run};
 }
 
 }  // namespace backstitch::cli
