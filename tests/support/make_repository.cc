@@ -5,7 +5,9 @@
 //
 // The repository is created when it is not there. Prints the point's number.
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -72,6 +74,13 @@ Request parse(const std::vector<std::string>& words) {
   return request;
 }
 
+// The first chunk at or after `number` that the file system has data for.
+uint64_t next_data_chunk(const File& file, uint64_t number, uint64_t chunks) {
+  const off_t data = ::lseek(
+      file.fd(), static_cast<off_t>(number * kChunkBytes), SEEK_DATA);
+  return data < 0 ? chunks : static_cast<uint64_t>(data) / kChunkBytes;
+}
+
 void add_disk(PointWriter& writer, const std::string& name,
               const fs::path& path) {
   const File file = File::open(path, O_RDONLY);
@@ -79,7 +88,12 @@ void add_disk(PointWriter& writer, const std::string& name,
   DiskWriter& disk = writer.add_disk(name, size);
   ChunkSifter sifter(disk);
   Bytes chunk(kChunkBytes);
-  for (uint64_t number = 0; number < chunk_count(size); ++number) {
+  const uint64_t chunks = chunk_count(size);
+  for (uint64_t number = 0; number < chunks; ++number) {
+    const uint64_t data = next_data_chunk(file, number, chunks);
+    if (data > number) disk.put_zeroes(number, data - number);
+    if (data == chunks) break;
+    number = data;
     const uint64_t offset = number * kChunkBytes;
     const uint64_t length = std::min(kChunkBytes, size - offset);
     std::fill(chunk.begin(), chunk.end(), std::byte{0});
