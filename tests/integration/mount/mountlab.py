@@ -132,7 +132,7 @@ class Lab:
     def try_mount(self, *words, where="mount", repository=None):
         """Runs the driver in the background form; returns the finished parent."""
         mount_point = self.file(where)
-        if not os.path.lexists(mount_point):
+        if where not in os.listdir(self.path) and where != ".":
             self.directory(where)
         self.undo(lambda: self.unmount(where))
         return self.run(tool("BACKSTITCHFS"), repository or self.repository,
