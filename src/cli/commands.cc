@@ -8,7 +8,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       init_command(), list_command(),   show_command(),  verify_command(),
       diff_command(), delete_command(), prune_command(),
-      backup_command(),
+      backup_command(), restore_command(),
   };
   return table;
 }
