@@ -57,9 +57,11 @@ struct DeadSpace::DeadFile {
   }
 };
 
-DeadSpace::DeadSpace(const Domain& domain, const std::vector<Manifest>& dead,
-                     const std::vector<Manifest>& live)
-    : domain_(domain), dead_(dead), live_(live) {}
+DeadSpace::DeadSpace(Domain domain, std::vector<Manifest> dead,
+                     std::vector<Manifest> live)
+    : domain_(std::move(domain)),
+      dead_(std::move(dead)),
+      live_(std::move(live)) {}
 
 uint64_t DeadSpace::release() { return run(true); }
 uint64_t DeadSpace::measure() { return run(false); }

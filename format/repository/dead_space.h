@@ -14,8 +14,8 @@ namespace backstitch::format {
 // file that is still needed, in ascending order: what lies between is free.
 class DeadSpace {
  public:
-  DeadSpace(const Domain& domain, const std::vector<Manifest>& dead,
-            const std::vector<Manifest>& live);
+  DeadSpace(Domain domain, std::vector<Manifest> dead,
+            std::vector<Manifest> live);
 
   // Punches the free ranges; gives the bytes of storage that came back.
   // Repeating it, also after a kill, does no harm.
@@ -34,9 +34,9 @@ class DeadSpace {
                  uint64_t& freed);
   Files open_files(const std::string& disk, uint32_t chain, bool punch) const;
 
-  const Domain& domain_;
-  const std::vector<Manifest>& dead_;
-  const std::vector<Manifest>& live_;
+  const Domain domain_;
+  const std::vector<Manifest> dead_;
+  const std::vector<Manifest> live_;
   std::map<uint32_t, bool> needed_;
 };
 
