@@ -4,13 +4,14 @@
 #include <boost/program_options.hpp>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format/repository/repository.h"
 
 namespace backstitch::cli {
 
-// Options that stand before the command.
+// Options that stand before the command (or among its own).
 struct Globals {
   std::string repository;  // -r, or BACKSTITCH_REPOSITORY
   std::string connect;     // -c, or LIBVIRT_DEFAULT_URI
@@ -27,13 +28,19 @@ using Values = boost::program_options::variables_map;
 
 struct Command {
   std::string name;
-  std::string arguments;  // of the usage line: "DOMAIN [--level LEVEL] …"
-  std::string summary;    // one line of `backstitch --help`
-  Options options;        // named options, shown by `COMMAND --help`
+  // Of the usage line: "DOMAIN [POINT…]". What stands outside of brackets is
+  // required: the frame refuses a call without it.
+  std::string arguments;
+  std::string summary;  // one line of `backstitch --help`
+  // Named options, shown by `COMMAND --help`. One that takes a value has a
+  // value_name, from which completion knows what to offer (see completion.cc).
+  Options options;
   // Positional arguments in order: option names (hidden from --help), each
-  // with how many it takes, -1 for all that is left.
+  // with how many it takes, -1 for all that is left. The frame declares them:
+  // a std::string where one is taken, else a std::vector<std::string>.
   std::vector<std::pair<std::string, int>> positionals;
-  // Gives the exit code; failures are thrown.
+  // Gives the exit code; failures are thrown. Results are printed with print()
+  // or, with globals.json, by one print_json() (src/cli/output.h).
   std::function<int(const Globals&, const Values&)> run;
 };
 

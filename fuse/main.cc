@@ -1,0 +1,38 @@
+#include <cstdio>
+
+#include "format/base/error.h"
+#include "fuse/session/exit_code.h"
+#include "fuse/session/serve.h"
+
+namespace {
+
+int run(int argc, const char* const* argv) {
+  using backstitch::mount::CommandLine;
+  const CommandLine line =
+      backstitch::mount::parse_command_line(argc, argv);
+  switch (line.action) {
+    case CommandLine::Action::kHelp:
+      std::fputs(backstitch::mount::help_text().c_str(), stdout);
+      return 0;
+    case CommandLine::Action::kVersion:
+      std::puts("backstitchfs " BACKSTITCH_VERSION);
+      return 0;
+    case CommandLine::Action::kMount:
+      break;
+  }
+  return backstitch::mount::serve(line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const backstitch::Error& error) {
+    std::fprintf(stderr, "backstitchfs: %s\n", error.what());
+    return backstitch::mount::exit_code(error.kind());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "backstitchfs: %s\n", error.what());
+    return backstitch::mount::exit_code(backstitch::ErrorKind::kFailed);
+  }
+}

@@ -1,0 +1,135 @@
+#include "fuse/session/serve.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "format/base/error.h"
+#include "fuse/session/exit_code.h"
+#include "fuse/session/kernel_readahead.h"
+#include "fuse/session/log.h"
+#include "fuse/session/mount_point.h"
+#include "fuse/session/session.h"
+#include "fuse/session/signals.h"
+#include "fuse/session/startup.h"
+
+namespace backstitch::mount {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Every point of a chain has files that a reader may need open at once.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+fs::path canonical_repository(const std::string& repository) {
+  std::error_code code;
+  fs::path path = fs::canonical(repository, code);
+  if (code) {
+    throw system_error(code.value(), "open the repository " + repository);
+  }
+  return path;
+}
+
+// Pages and chunks share what the user granted: a page maps 8 MiB of disk, so
+// a quarter of it is plenty.
+format::CacheSizes cache_sizes(const MountOptions& options) {
+  format::CacheSizes sizes;
+  sizes.page_bytes = options.cache_bytes / 4;
+  sizes.chunk_bytes = options.cache_bytes - sizes.page_bytes;
+  return sizes;
+}
+
+TreeContext make_context(const format::Repository& repository,
+                         const MountOptions& options) {
+  TreeContext context;
+  context.images =
+      std::make_unique<ChainImageFactory>(cache_sizes(options));
+  context.catalog =
+      make_catalog(repository, *context.images, options.points);
+  context.uid = ::getuid();
+  context.gid = ::getgid();
+  if (options.allow_other) {
+    // The kernel lets everybody read then, so the modes say it.
+    context.directory_mode = 0555;
+    context.file_mode = 0444;
+  }
+  return context;
+}
+
+// Asks the tree for its root as any reader does; when the answer is there the
+// tree can be read, and the kernel's read-ahead of the mount can be set.
+void announce(const fs::path& mount_point, const MountOptions& options,
+              Startup& startup) {
+  struct stat status{};
+  if (::stat(mount_point.c_str(), &status) != 0) {
+    startup.fail(exit_code(ErrorKind::kFailed),
+                 mount_point.string() + ": cannot be read once mounted: " +
+                     std::strerror(errno));
+    return;
+  }
+  if (options.readahead_kb > 0) {
+    const std::string why =
+        set_kernel_readahead(status.st_dev, options.readahead_kb);
+    if (!why.empty()) spdlog::debug("read-ahead stays as it is: {}", why);
+  }
+  startup.succeed();
+}
+
+void mount_and_serve(const CommandLine& line, Startup& startup) {
+  const MountOptions& options = line.mount;
+  start_log(line);
+  raise_file_limit();
+  const auto repository =
+      format::Repository::open(canonical_repository(line.repository));
+  check_fuse(options);
+  const fs::path mount_point =
+      prepare_mount_point(line.mount_point, repository.path(), options);
+  const TreeContext context = make_context(repository, options);
+  // Before the first thread: mounting starts a helper and looks at what it
+  // prints, which must not mix with others.
+  Session* session_pointer = nullptr;
+  static_cast<void>(session_pointer);
+  Driver driver(context);
+  Session session(driver, repository.path(), options);
+  session.mount(mount_point);
+  spdlog::info("{} is mounted on {}", repository.path().string(),
+               mount_point.string());
+  std::jthread announcer;
+  {
+    const BlockedSignals blocked;
+    announcer = std::jthread([&] { announce(mount_point, options, startup); });
+  }
+  session.loop(options.threads);
+  // Before the thread is joined: it may still wait for the tree's answer.
+  session.unmount();
+  announcer.join();
+  spdlog::info("{} is unmounted", mount_point.string());
+}
+
+}  // namespace
+
+int serve(const CommandLine& line) {
+  Startup startup = Startup::begin(line.foreground);
+  try {
+    mount_and_serve(line, startup);
+    return 0;
+  } catch (const Error& error) {
+    startup.fail(exit_code(error.kind()), error.what());
+    return exit_code(error.kind());
+  } catch (const std::exception& error) {
+    startup.fail(exit_code(ErrorKind::kFailed), error.what());
+    return exit_code(ErrorKind::kFailed);
+  }
+}
+
+}  // namespace backstitch::mount

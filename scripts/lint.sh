@@ -1,0 +1,34 @@
+#!/bin/bash
+# What a reviewer should not have to say: layout, shell mistakes, warnings of
+# the second compiler, clang-tidy.
+#   lint.sh [--changed]   clang-tidy only for what differs from main
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+changed=no
+[ "${1:-}" = --changed ] && changed=yes
+
+need_packages "${build_packages[@]}" "${lint_packages[@]}"
+
+say "clang-format"
+git ls-files -z '*.cc' '*.h' | xargs -0r clang-format --dry-run -Werror
+
+say "shellcheck"
+git grep -lzE '^(#!.*(bash|/sh)|# shellcheck shell=)' -- ':!*.md' |
+  xargs -0r shellcheck -x
+
+CXX=clang++ build_in build-clang
+
+say "clang-tidy"
+sources=('*.cc')
+if [ "$changed" = yes ]; then
+  base=$(git merge-base main HEAD)
+  mapfile -t sources < <(git diff --name-only --diff-filter=d "$base" -- '*.cc')
+  [ ${#sources[@]} -gt 0 ] || exit 0
+fi
+# Files that are not built in this configuration have no compile command.
+git ls-files -- "${sources[@]}" |
+  python3 scripts/compiled.py build-clang/compile_commands.json |
+  xargs -r -P "$(nproc)" -n 1 clang-tidy --quiet --warnings-as-errors='*' \
+    -p build-clang 2>/dev/null

@@ -1,0 +1,19 @@
+// What a failure is called and which exit code it gives.
+// Documented in man/backstitch.1, EXIT STATUS.
+#pragma once
+
+#include <string>
+
+#include "format/base/error.h"
+
+namespace backstitch::cli {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitDamaged = 4;
+
+// An interruption is 128 and the signal that asked for it.
+int exit_code(ErrorKind kind);
+// "failed", "not-found", …: the `kind` of a JSON error.
+std::string to_string(ErrorKind kind);
+
+}  // namespace backstitch::cli

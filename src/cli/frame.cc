@@ -1,0 +1,226 @@
+#include "src/cli/frame.h"
+
+#include <algorithm>
+#include <boost/any.hpp>
+#include <cctype>
+#include <cstdlib>
+
+#include "format/base/error.h"
+#include "src/cli/commands.h"
+#include "src/cli/suggest.h"
+
+namespace backstitch::cli {
+
+namespace {
+
+namespace po = boost::program_options;
+using Arguments = std::vector<std::string>;
+
+// An option that is counted: -vv. Boost has none.
+class Counter : public po::value_semantic {
+ public:
+  std::string name() const override { return ""; }
+  unsigned min_tokens() const override { return 0; }
+  unsigned max_tokens() const override { return 0; }
+  bool is_composing() const override { return true; }
+  bool is_required() const override { return false; }
+  void parse(boost::any& value, const Arguments&, bool) const override {
+    value = value.empty() ? 1 : boost::any_cast<int>(value) + 1;
+  }
+  bool apply_default(boost::any&) const override { return false; }
+  void notify(const boost::any&) const override {}
+};
+
+// Guessing abbreviated options would make every new option a breaking change.
+constexpr int kStyle = po::command_line_style::unix_style &
+                       ~po::command_line_style::allow_guessing;
+
+Options make_global_options() {
+  Options options;
+  auto add = options.add_options();
+  add("repository,r", po::value<std::string>()->value_name("DIR"),
+      "the repository; else BACKSTITCH_REPOSITORY");
+  add("connect,c", po::value<std::string>()->value_name("URI"),
+      "the hypervisor; else LIBVIRT_DEFAULT_URI, else qemu:///system");
+  add("json", po::bool_switch(), "print one JSON document");
+  add("quiet,q", po::bool_switch(), "no progress; log only errors");
+  add("verbose,v", new Counter, "log more; twice: every detail");
+  add("help,h", po::bool_switch(), "show this help, or that of a command");
+  add("version", po::bool_switch(), "show the version");
+  return options;
+}
+
+// How many arguments a global option at `at` takes up (itself, its value).
+size_t option_length(const std::string& argument) {
+  const auto takes_value = [](const std::string& name) {
+    const auto* option = global_options().find_nothrow(name, false);
+    return option != nullptr && option->semantic()->max_tokens() > 0;
+  };
+  if (argument.starts_with("--")) {
+    const bool apart = argument.find('=') == std::string::npos;
+    return apart && takes_value(argument.substr(2)) ? 2 : 1;
+  }
+  for (size_t i = 1; i < argument.size(); ++i) {
+    if (takes_value("-" + argument.substr(i, 1))) {
+      return i + 1 == argument.size() ? 2 : 1;  // -rDIR holds its value
+    }
+  }
+  return 1;
+}
+
+// Where the command stands: the first word that belongs to no option.
+size_t find_command_word(const Arguments& arguments) {
+  size_t at = 0;
+  while (at < arguments.size() && arguments[at].starts_with("-")) {
+    at += option_length(arguments[at]);
+  }
+  return std::min(at, arguments.size());
+}
+
+// Whether a positional argument stands outside of all brackets in the usage.
+bool required(const Command& command, const std::string& name) {
+  std::string upper;
+  for (const char c : name) {
+    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  const size_t at = command.arguments.find(upper);
+  if (at == std::string::npos) return false;
+  const auto begin = command.arguments.begin();
+  const auto end = begin + static_cast<std::ptrdiff_t>(at);
+  return std::count(begin, end, '[') == std::count(begin, end, ']');
+}
+
+[[noreturn]] void throw_unknown_option(const std::string& name,
+                                       const Options& known) {
+  Arguments names;
+  for (const auto& option : known.options()) {
+    names.push_back("--" + option->long_name());
+  }
+  throw Error(ErrorKind::kUsage,
+              "unknown option '" + name + "'" +
+                  (name.starts_with("--") ? did_you_mean(name, names) : ""));
+}
+
+void parse_into(Values& values, const Arguments& arguments,
+                const Options& known,
+                const po::positional_options_description& positions) {
+  try {
+    po::store(po::command_line_parser(arguments)
+                  .options(known)
+                  .positional(positions)
+                  .style(kStyle)
+                  .run(),
+              values);
+  } catch (const po::unknown_option& error) {
+    throw_unknown_option(error.get_option_name(), known);
+  } catch (const po::too_many_positional_options_error&) {
+    throw Error(ErrorKind::kUsage, "too many arguments");
+  } catch (const po::error& error) {
+    throw Error(ErrorKind::kUsage, error.what());
+  }
+}
+
+void parse_command(const Command& command, const Arguments& arguments,
+                   Values& values) {
+  Options known;
+  for (const auto& option : global_options().options()) known.add(option);
+  for (const auto& option : command.options.options()) known.add(option);
+  po::positional_options_description positions;
+  for (const auto& [name, count] : command.positionals) {
+    positions.add(name.c_str(), count);
+    if (count == 1) {
+      known.add_options()(name.c_str(), po::value<std::string>());
+    } else {
+      known.add_options()(name.c_str(), po::value<Arguments>());
+    }
+  }
+  parse_into(values, arguments, known, positions);
+}
+
+void check_required(const Command& command, const Values& values) {
+  for (const auto& [name, count] : command.positionals) {
+    if (required(command, name) && values.count(name) == 0) {
+      throw Error(ErrorKind::kUsage, "usage: backstitch " + command.name + " " +
+                                         command.arguments);
+    }
+  }
+}
+
+std::string from_environment(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+const Command& command_named(const std::string& name) {
+  const Command* command = find_command(name);
+  if (command != nullptr) return *command;
+  Arguments names;
+  for (const auto& known : commands()) names.push_back(known.name);
+  throw Error(ErrorKind::kUsage,
+              "unknown command '" + name + "'" + did_you_mean(name, names));
+}
+
+// Boost keeps the first value of an option; what is nearer to the command wins,
+// so the words after it are stored before those in front of it.
+void parse_all(Invocation& invocation, const Arguments& arguments) {
+  const size_t at = find_command_word(arguments);
+  const auto split = arguments.begin() + static_cast<std::ptrdiff_t>(at);
+  Values front;
+  parse_into(front, Arguments(arguments.begin(), split), global_options(), {});
+  if (split != arguments.end()) {
+    invocation.command = &command_named(*split);
+    parse_command(*invocation.command, Arguments(split + 1, arguments.end()),
+                  invocation.values);
+  }
+  Globals& globals = invocation.globals;
+  const auto given = [&](const char* name) {
+    return (front.count(name) != 0 && front[name].as<bool>()) ||
+           (invocation.values.count(name) != 0 &&
+            invocation.values[name].as<bool>());
+  };
+  const auto text = [&](const char* name, const std::string& otherwise) {
+    if (invocation.values.count(name) != 0) {
+      return invocation.values[name].as<std::string>();
+    }
+    return front.count(name) != 0 ? front[name].as<std::string>() : otherwise;
+  };
+  globals.repository =
+      text("repository", from_environment("BACKSTITCH_REPOSITORY", ""));
+  globals.connect = text(
+      "connect", from_environment("LIBVIRT_DEFAULT_URI", "qemu:///system"));
+  globals.json = given("json");
+  globals.quiet = given("quiet");
+  for (const Values* values :
+       {&std::as_const(front), &std::as_const(invocation.values)}) {
+    if (values->count("verbose") != 0) {
+      globals.verbose += (*values)["verbose"].as<int>();
+    }
+  }
+  if (given("help")) invocation.action = Invocation::Action::kHelp;
+  if (given("version")) invocation.action = Invocation::Action::kVersion;
+}
+
+}  // namespace
+
+const Options& global_options() {
+  static const Options options = make_global_options();
+  return options;
+}
+
+Invocation parse_arguments(const Arguments& arguments) {
+  Invocation invocation;
+  parse_all(invocation, arguments);
+  if (invocation.action != Invocation::Action::kRun) return invocation;
+  if (invocation.command == nullptr) {
+    throw Error(ErrorKind::kUsage, "no command given; see 'backstitch --help'");
+  }
+  check_required(*invocation.command, invocation.values);
+  return invocation;
+}
+
+bool wants_json(const Arguments& arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  return std::find(arguments.begin(), end, "--json") != end;
+}
+
+}  // namespace backstitch::cli

@@ -1,0 +1,97 @@
+// backstitch: the command line.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <csignal>
+#include <iostream>
+#include <new>
+#include <nlohmann/json.hpp>
+
+#include "format/base/error.h"
+#include "format/repository/names.h"
+#include "src/base/stop.h"
+#include "src/cli/exit_code.h"
+#include "src/cli/frame.h"
+#include "src/cli/help.h"
+#include "src/cli/output.h"
+
+namespace backstitch::cli {
+
+namespace {
+
+void start_logging(const Globals& globals) {
+  const auto logger = spdlog::stderr_color_mt("backstitch");
+  // A progress bar may stand on the line that a message is written to.
+  const std::string clear = ::isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "";
+  logger->set_pattern(
+      clear + (globals.verbose > 0 ? "%H:%M:%S.%e %^%l%$: %v" : "%^%l%$: %v"));
+  logger->set_level(globals.quiet          ? spdlog::level::err
+                    : globals.verbose == 0 ? spdlog::level::info
+                    : globals.verbose == 1 ? spdlog::level::debug
+                                           : spdlog::level::trace);
+  spdlog::set_default_logger(logger);
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const Invocation call = parse_arguments(arguments);
+  switch (call.action) {
+    case Invocation::Action::kHelp:
+      print(call.command == nullptr ? overview_help(global_options())
+                                    : command_help(*call.command));
+      return kExitOk;
+    case Invocation::Action::kVersion:
+      print("backstitch " BACKSTITCH_VERSION "\n");
+      return kExitOk;
+    case Invocation::Action::kRun:
+      break;
+  }
+  start_logging(call.globals);
+  engine::catch_stop_signals();
+  const int code = call.command->run(call.globals, call.values);
+  // print() leaves nothing behind; this is for libraries that write.
+  if (!std::cout.flush() || std::fflush(stdout) != 0) {
+    throw Error(ErrorKind::kFailed, "cannot write to standard output");
+  }
+  return code;
+}
+
+// The one line about a failure, and with --json the document.
+int report(ErrorKind kind, const std::string& message, bool json) {
+  const std::string line = "backstitch: " + format::printable(message) + "\n";
+  std::cerr << line << std::flush;
+  if (json && !json_printed()) {
+    try {
+      print_json(
+          {{"error", {{"kind", to_string(kind)}, {"message", message}}}});
+    } catch (const Error&) {
+      // stdout is what failed: the line on stderr has said so.
+      return exit_code(ErrorKind::kFailed);
+    }
+  }
+  return exit_code(kind);
+}
+
+int guarded_run(const std::vector<std::string>& arguments) {
+  const bool json = wants_json(arguments);
+  try {
+    return run(arguments);
+  } catch (const Error& error) {
+    return report(error.kind(), error.what(), json);
+  } catch (const std::bad_alloc&) {
+    return report(ErrorKind::kFailed, "out of memory", json);
+  } catch (const std::exception& error) {
+    return report(ErrorKind::kFailed, error.what(), json);
+  }
+}
+
+}  // namespace
+
+}  // namespace backstitch::cli
+
+int main(int argc, char** argv) {
+  std::setlocale(LC_CTYPE, "");   // how wide a name is on the terminal
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2)
+  return backstitch::cli::guarded_run({argv + (argc > 0 ? 1 : 0), argv + argc});
+}

@@ -1,0 +1,269 @@
+#include "src/image/image_backup.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+#include "format/repository/writer_lock.h"
+#include "src/base/stop.h"
+#include "src/image/bitmap_plan.h"
+#include "src/image/image_lock.h"
+#include "src/image/image_probe.h"
+#include "src/image/qemu_nbd.h"
+#include "src/nbd/copy_pipeline.h"
+#include "src/nbd/nbd_source.h"
+
+namespace backstitch::engine {
+namespace {
+
+using format::Level;
+using format::Manifest;
+using format::PointPlan;
+using format::PointWriter;
+
+// An image on its way into the point.
+struct Job {
+  std::string disk;
+  ImageInfo image;
+  ReadPlan plan;
+  bool holds_bitmap = false;  // gets a new one
+};
+
+// The bitmaps that this run added: they go with it unless it is committed.
+class NewBitmaps {
+ public:
+  NewBitmaps() = default;
+  NewBitmaps(const NewBitmaps&) = delete;
+  NewBitmaps& operator=(const NewBitmaps&) = delete;
+  ~NewBitmaps() {
+    for (const Added& added : added_) {
+      try {
+        remove_bitmap(added.image, added.bitmap);
+      } catch (const Error& error) {
+        // Harmless: the next run removes it.
+        spdlog::warn("{}: cannot remove the bitmap {}: {}",
+                     added.image.path.string(), added.bitmap, error.what());
+      }
+    }
+  }
+
+  void add(const ImageInfo& image, const std::string& bitmap) {
+    // Noted first: an addition that failed may have left something.
+    added_.push_back({image, bitmap});
+    try {
+      add_bitmap(image, bitmap);
+    } catch (...) {
+      added_.pop_back();
+      throw;
+    }
+  }
+  void keep() { added_.clear(); }
+
+ private:
+  struct Added {
+    ImageInfo image;
+    std::string bitmap;
+  };
+  std::vector<Added> added_;
+};
+
+// Checkpoints that a later point can build on: that of the newest point of the
+// chain and that of its full.
+std::vector<std::string> useful_checkpoints(const format::Domain& domain,
+                                            const std::string& disk) {
+  std::vector<std::string> useful;
+  const PointPlan next = format::plan_point(domain, std::nullopt);
+  if (const auto* base = next.base(disk))
+    useful.push_back(base->point.manifest().checkpoint);
+  if (next.chain == 0 || next.chain == next.parent) return useful;
+  try {
+    useful.push_back(domain.open_point(next.chain).manifest().checkpoint);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;  // the full was deleted
+  }
+  return useful;
+}
+
+// One run, step by step. Members go in reverse order: servers and locks before
+// the bitmaps that are taken back, the domain's lock last.
+class ImageBackup {
+ public:
+  ImageBackup(const format::Repository& repository,
+              const ImageBackupRequest& request, Progress& progress)
+      : repository_(repository), request_(request), progress_(progress) {}
+
+  Manifest run() {
+    const auto infos = probe_images(request_.images);
+    begin(infos);
+    sweep();
+    add_bitmaps();
+    for (const Job& job : jobs_) locks_.emplace_back(job.image.path);
+    writer_->manifest().time = std::chrono::floor<std::chrono::milliseconds>(
+        std::chrono::system_clock::now());
+    start_servers();
+    for (size_t i = 0; i < jobs_.size(); ++i) copy(jobs_[i], *servers_[i]);
+    commit();
+    tidy();
+    return writer_->manifest();
+  }
+
+ private:
+  // Decides the level and how each disk is read.
+  void begin(const std::vector<ImageInfo>& infos) {
+    domain_.emplace(repository_.create_domain(request_.name));
+    lock_.emplace(*domain_);
+    PointPlan plan = format::plan_point(*domain_, request_.level);
+    for (size_t i = 0; i < infos.size(); ++i) {
+      const ImageArgument& argument = request_.images[i];
+      const auto* base = plan.base(argument.disk);
+      const Manifest* manifest = base ? &base->point.manifest() : nullptr;
+      if (manifest != nullptr) {
+        const auto& source = manifest->disk(argument.disk)->source;
+        const auto format = source.find("format");
+        check_format(argument, infos[i],
+                     format == source.end() ? "" : format->second);
+      }
+      Job job{argument.disk, infos[i],
+              plan_read(infos[i], argument.disk, plan.level, manifest)};
+      job.holds_bitmap = plan.level != Level::kCopy &&
+                         why_no_bitmap(infos[i]).empty();
+      jobs_.push_back(std::move(job));
+    }
+    writer_.emplace(repository_, *domain_, std::move(plan),
+                    request_.compression,
+                    std::make_shared<format::Caches>(kCacheSizes));
+  }
+
+  // Removes what earlier runs left behind.
+  void sweep() {
+    if (is_copy()) return;
+    for (Job& job : jobs_) remove_useless(job);
+  }
+
+  void remove_useless(Job& job) {
+    if (!job.holds_bitmap) return;
+    const auto obsolete = obsolete_bitmaps(
+        job.image, job.disk,
+        checkpoint_prefix(repository_.id(), request_.name),
+        useful_checkpoints(*domain_, job.disk));
+    for (const std::string& bitmap : obsolete) {
+      spdlog::debug("{}: removing the bitmap {}", job.image.path.string(),
+                    bitmap);
+      remove_bitmap(job.image, bitmap);
+      std::erase_if(job.image.bitmaps, [&](const ImageBitmap& known) {
+        return known.name == bitmap;
+      });
+    }
+  }
+
+  void add_bitmaps() {
+    if (is_copy()) return;
+    const std::string checkpoint =
+        checkpoint_name(repository_.id(), writer_->manifest());
+    for (const Job& job : jobs_) {
+      if (!job.holds_bitmap) continue;
+      new_bitmaps_.add(job.image, bitmap_name(checkpoint, job.disk));
+      writer_->manifest().checkpoint = checkpoint;
+    }
+  }
+
+  void start_servers() {
+    for (const Job& job : jobs_) {
+      check_stop();
+      servers_.push_back(std::make_unique<QemuNbd>(
+          job.image.path, QemuNbdOptions{.format = job.image.format,
+                                         .bitmap = job.plan.bitmap}));
+    }
+  }
+
+  void copy(const Job& job, QemuNbd& server) {
+    if (!job.plan.reason.empty())
+      spdlog::info("{}: reading all of it: {}", job.disk, job.plan.reason);
+    try {
+      NbdSource source(server.address(), {.bitmap = job.plan.bitmap});
+      if (source.size_bytes() != job.image.size_bytes) {
+        throw Error(ErrorKind::kBusy, "was resized in the meantime");
+      }
+      format::DiskWriter& disk =
+          writer_->add_disk(job.disk, source.size_bytes());
+      describe(job, disk.manifest());
+      progress_.begin(job.disk, source.size_bytes());
+      disk.manifest().read_bytes =
+          copy_disk(source, disk, progress_).read_bytes;
+      progress_.end();
+    } catch (const Error& error) {
+      throw server.explain(error);
+    }
+  }
+
+  static void describe(const Job& job, format::DiskManifest& disk) {
+    disk.read = job.plan.bitmap.empty() ? "whole" : "bitmap";
+    disk.reason = job.plan.reason;
+    disk.source["path"] = job.image.path.string();
+    disk.source["format"] = job.image.format;
+    const auto note = [&](const char* key, const std::string& value) {
+      if (!value.empty()) disk.source[key] = value;
+    };
+    note("compat", job.image.compat);
+    note("backing-file", job.image.backing_file);
+    note("data-file", job.image.data_file);
+    if (job.image.cluster_bytes != 0)
+      note("cluster-size", std::to_string(job.image.cluster_bytes));
+  }
+
+  void commit() {
+    for (const ImageLock& lock : locks_) lock.check_unchanged();
+    check_stop();
+    Manifest& manifest = writer_->manifest();
+    const auto end = std::chrono::system_clock::now();
+    manifest.consistency = "offline";
+    manifest.duration_ms = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(end -
+                                                              manifest.time)
+            .count());
+    manifest.tools["qemu"] = qemu_version();
+    manifest.tools["libnbd"] = nbd_library_version();
+    writer_->commit();
+    new_bitmaps_.keep();
+  }
+
+  // The point is there: what fails now is no failure of the backup.
+  void tidy() {
+    servers_.clear();
+    locks_.clear();
+    if (is_copy()) return;
+    for (Job& job : jobs_) {
+      try {
+        remove_useless(job);
+      } catch (const Error& error) {
+        spdlog::warn("the old bitmap stays for now: {}", error.what());
+      }
+    }
+  }
+
+  bool is_copy() const { return writer_->plan().level == Level::kCopy; }
+
+  // Chunks of the base are compared, not read twice: few need to be kept.
+  static constexpr format::CacheSizes kCacheSizes{
+      .page_bytes = 16 << 20, .chunk_bytes = 1 << 20, .open_files = 256};
+
+  const format::Repository& repository_;
+  const ImageBackupRequest& request_;
+  Progress& progress_;
+  std::optional<format::Domain> domain_;
+  std::optional<format::WriterLock> lock_;
+  std::vector<Job> jobs_;
+  NewBitmaps new_bitmaps_;
+  std::vector<ImageLock> locks_;
+  std::vector<std::unique_ptr<QemuNbd>> servers_;
+  std::optional<PointWriter> writer_;
+};
+
+}  // namespace
+
+Manifest backup_images(const format::Repository& repository,
+                       const ImageBackupRequest& request, Progress& progress) {
+  return ImageBackup(repository, request, progress).run();
+}
+
+}  // namespace backstitch::engine

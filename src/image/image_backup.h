@@ -1,0 +1,41 @@
+// Backup of the image files of a machine that is off.
+//
+// The order makes sure that no write between two backups can be missed, whatever
+// fails: a new dirty bitmap is added to each image before the first byte is
+// read; what changed is read through the bitmap of the point before; that one is
+// removed only after the new point is committed. Whatever fails in between, the
+// new bitmap goes and the old one has recorded everything. After a kill the next
+// run finds the new one without a point and removes it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/repository/point_writer.h"
+#include "src/base/progress.h"
+
+namespace backstitch::engine {
+
+struct ImageArgument {
+  std::string disk;  // "vda"
+  std::filesystem::path path;
+  std::string format;  // empty: found out from the content
+};
+
+struct ImageBackupRequest {
+  std::string name;  // of the machine in the repository
+  std::vector<ImageArgument> images;
+  std::optional<format::Level> level;  // empty: auto
+  format::Compression compression;
+};
+
+// Makes a point and gives its manifest. Throws kUsage on names and lists that
+// make no sense, kBusy when an image or the machine's directory is in use,
+// kNoBase, kUnsupported, kInterrupted, kFailed; then there is no new point.
+// Must be called from a thread that ends after all it started, such as main.
+format::Manifest backup_images(const format::Repository& repository,
+                               const ImageBackupRequest& request,
+                               Progress& progress);
+
+}  // namespace backstitch::engine

@@ -1,0 +1,93 @@
+#include "src/image/qemu_img.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "format/base/error.h"
+#include "format/map/ref.h"
+#include "src/base/process.h"
+
+namespace backstitch::engine {
+namespace {
+
+using nlohmann::json;
+
+std::vector<ImageBitmap> parse_bitmaps(const json& list) {
+  std::vector<ImageBitmap> bitmaps;
+  for (const json& entry : list) {
+    ImageBitmap bitmap;
+    bitmap.name = entry.at("name");
+    for (const json& flag : entry.at("flags")) {
+      bitmap.in_use = bitmap.in_use || flag == "in-use";
+      bitmap.enabled = bitmap.enabled || flag == "auto";
+    }
+    bitmaps.push_back(bitmap);
+  }
+  return bitmaps;
+}
+
+ImageInfo parse(const json& document) {
+  ImageInfo info;
+  info.format = document.at("format");
+  info.size_bytes = document.at("virtual-size");
+  info.cluster_bytes = document.value("cluster-size", uint64_t{0});
+  info.encrypted = document.value("encrypted", false);
+  info.backing_file = document.value("backing-filename", "");
+  const json specific = document.value("format-specific", json::object());
+  const json data = specific.value("data", json::object());
+  info.compat = data.value("compat", "");
+  info.data_file = data.value("data-file", "");
+  info.bitmaps = parse_bitmaps(data.value("bitmaps", json::array()));
+  return info;
+}
+
+}  // namespace
+
+const ImageBitmap* ImageInfo::bitmap(const std::string& name) const {
+  const auto found = std::ranges::find(bitmaps, name, &ImageBitmap::name);
+  return found != bitmaps.end() ? &*found : nullptr;
+}
+
+ImageInfo parse_image_info(const std::string& text) {
+  try {
+    return parse(json::parse(text));
+  } catch (const json::exception& error) {
+    throw Error(ErrorKind::kFailed,
+                std::string("qemu-img info gave an unexpected answer: ") +
+                    error.what());
+  }
+}
+
+ImageInfo examine_image(const std::filesystem::path& path,
+                        const std::string& format) {
+  const std::filesystem::path absolute = std::filesystem::absolute(path);
+  Arguments arguments = {"qemu-img", "info", "--output=json"};
+  if (!format.empty()) arguments.insert(arguments.end(), {"-f", format});
+  arguments.insert(arguments.end(), {"--", absolute.string()});
+  ImageInfo info = parse_image_info(run(arguments, kQemuPackage));
+  info.path = absolute;
+  return info;
+}
+
+void add_bitmap(const ImageInfo& image, const std::string& bitmap) {
+  run({"qemu-img", "bitmap", "--add", "-g", std::to_string(format::kChunkBytes),
+       "-f", image.format, "--", image.path.string(), bitmap},
+      kQemuPackage);
+}
+
+void remove_bitmap(const ImageInfo& image, const std::string& bitmap) {
+  run({"qemu-img", "bitmap", "--remove", "-f", image.format, "--",
+       image.path.string(), bitmap},
+      kQemuPackage);
+}
+
+std::string qemu_version() {
+  const std::string text = run({"qemu-img", "--version"}, kQemuPackage);
+  constexpr std::string_view kBefore = "version ";
+  const size_t begin = text.find(kBefore);
+  if (begin == std::string::npos) return "unknown";
+  const size_t from = begin + kBefore.size();
+  return text.substr(from, text.find('\n') - from);
+}
+
+}  // namespace backstitch::engine

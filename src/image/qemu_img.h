@@ -1,0 +1,51 @@
+// What qemu-img knows of an image, and its persistent dirty bitmaps.
+//
+// Paths are made absolute and are always given with a format, so that nothing
+// in a name (a leading dash, "json:", a colon, a comma) has a meaning to QEMU.
+// Failures are Errors with qemu-img's own words; kUnsupported when it is missing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace backstitch::engine {
+
+// The Debian package that has qemu-img and qemu-nbd.
+inline constexpr char kQemuPackage[] = "qemu-utils";
+
+struct ImageBitmap {
+  std::string name;
+  bool in_use = false;   // not closed cleanly: its content is worth nothing
+  bool enabled = false;  // records writes
+};
+
+struct ImageInfo {
+  std::filesystem::path path;  // absolute
+  std::string format;
+  uint64_t size_bytes = 0;  // as the guest sees it
+  std::string compat;       // qcow2: "0.10" (version 2), "1.1" (version 3)
+  uint64_t cluster_bytes = 0;
+  bool encrypted = false;
+  std::string backing_file;
+  std::string data_file;
+  std::vector<ImageBitmap> bitmaps;
+
+  const ImageBitmap* bitmap(const std::string& name) const;
+};
+
+// `format` empty: found out from the content.
+ImageInfo examine_image(const std::filesystem::path& path,
+                        const std::string& format);
+// The same from qemu-img's JSON. Throws kFailed on what is no such document.
+ImageInfo parse_image_info(const std::string& json);
+
+// A persistent, enabled bitmap of 64 KiB granularity.
+void add_bitmap(const ImageInfo& image, const std::string& bitmap);
+void remove_bitmap(const ImageInfo& image, const std::string& bitmap);
+
+// "7.2.22 (Debian …)".
+std::string qemu_version();
+
+}  // namespace backstitch::engine

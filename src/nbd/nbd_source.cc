@@ -1,0 +1,152 @@
+#include "src/nbd/nbd_source.h"
+
+#include <cstring>
+
+#include "format/base/synchronized.h"
+
+namespace backstitch::engine {
+namespace {
+
+class NbdReader;
+
+// One read under way. Owned by libnbd's command, which may outlive the reader
+// on a shared connection.
+struct Request {
+  struct Outcome {
+    std::vector<void*> done;
+    std::optional<Error> failure;
+  };
+  std::shared_ptr<Synchronized<Outcome>> outcome;
+  void* tag = nullptr;
+  uint64_t offset = 0;
+};
+
+// Nothing but notes what happened: libnbd holds its lock here.
+int finish_read(void* user, int* error) {
+  auto* request = static_cast<Request*>(user);
+  const int code = *error;
+  request->outcome->with([&](Request::Outcome& outcome) {
+    if (code == 0) {
+      outcome.done.push_back(request->tag);
+    } else if (!outcome.failure) {
+      outcome.failure.emplace(ErrorKind::kFailed,
+                              "cannot read the disk at offset " +
+                                  std::to_string(request->offset) + ": " +
+                                  std::strerror(code),
+                              code);
+    }
+  });
+  return 1;  // retires the command
+}
+
+void free_request(void* user) { delete static_cast<Request*>(user); }
+
+class NbdReader : public BlockReader {
+ public:
+  explicit NbdReader(std::shared_ptr<NbdConnection> connection)
+      : connection_(std::move(connection)) {}
+
+  void start(uint64_t offset, std::span<std::byte> out, void* tag) override {
+    auto request = std::make_unique<Request>();
+    request->outcome = outcome_;
+    request->tag = tag;
+    request->offset = offset;
+    // libnbd calls free_request even when the command is refused.
+    const int64_t cookie = nbd_aio_pread(
+        connection_->get(), out.data(), out.size(), offset,
+        nbd_completion_callback{finish_read, request.release(), free_request},
+        0);
+    if (cookie == -1)
+      throw nbd_failure("read the disk at offset " + std::to_string(offset));
+  }
+
+  void wait(std::vector<void*>& done) override {
+    if (collect(done)) return;
+    connection_->poll("read the disk");
+    collect(done);
+  }
+
+ private:
+  bool collect(std::vector<void*>& done) {
+    return outcome_->with([&](Request::Outcome& outcome) {
+      if (outcome.failure) throw Error(*outcome.failure);
+      const bool any = !outcome.done.empty();
+      done.insert(done.end(), outcome.done.begin(), outcome.done.end());
+      outcome.done.clear();
+      return any;
+    });
+  }
+
+  const std::shared_ptr<Synchronized<Request::Outcome>> outcome_ =
+      std::make_shared<Synchronized<Request::Outcome>>();
+  const std::shared_ptr<NbdConnection> connection_;
+};
+
+}  // namespace
+
+NbdSource::NbdSource(const NbdAddress& address, const NbdSourceOptions& options)
+    : address_(address),
+      options_(options),
+      bitmap_context_(bitmap_context(options.bitmap)) {
+  const std::vector<std::string> allocation = {kAllocationContext};
+  const std::vector<std::string> bitmap = {bitmap_context_};
+  const bool with_bitmap = !options.bitmap.empty();
+  allocation_connection_ =
+      std::make_shared<NbdConnection>(address, allocation);
+  multi_ = allocation_connection_->can_multi_conn();
+  bitmap_connection_ = allocation_connection_;
+  if (with_bitmap && multi_) {
+    bitmap_connection_ = std::make_shared<NbdConnection>(address, bitmap);
+  } else if (with_bitmap) {
+    allocation_connection_.reset();
+    bitmap_connection_.reset();  // it may be the only one there can be
+    bitmap_connection_ = std::make_shared<NbdConnection>(
+        address, std::vector{allocation[0], bitmap[0]});
+    allocation_connection_ = bitmap_connection_;
+  }
+  if (!multi_) bitmap_connection_->share();
+  size_ = bitmap_connection_->size_bytes();
+  const auto ask = [this](const std::shared_ptr<NbdConnection>& connection) {
+    return [this, &connection](uint64_t offset, uint64_t length) {
+      query(*connection, offset, length);
+    };
+  };
+  allocation_.emplace(size_, ask(allocation_connection_));
+  if (with_bitmap) bitmap_.emplace(size_, ask(bitmap_connection_));
+  runs_.emplace(size_, *allocation_, bitmap_ ? &*bitmap_ : nullptr);
+}
+
+void NbdSource::query(const NbdConnection& connection, uint64_t offset,
+                      uint64_t length) {
+  connection.block_status(
+      offset, length,
+      [this](const std::string& context, uint64_t at,
+             std::span<const uint32_t> pairs) {
+        if (context == kAllocationContext) allocation_->absorb(at, pairs);
+        if (bitmap_ && context == bitmap_context_) bitmap_->absorb(at, pairs);
+      },
+      stop_);
+  if (stop_.stop_requested())
+    throw Error(ErrorKind::kInterrupted, "stopped");
+}
+
+std::optional<ChunkRun> NbdSource::next_run(std::stop_token stop) {
+  stop_ = std::move(stop);
+  try {
+    return runs_->next();
+  } catch (const Error&) {
+    if (stop_.stop_requested()) return std::nullopt;
+    throw;
+  }
+}
+
+unsigned NbdSource::max_readers() const { return multi_ ? options_.readers : 1; }
+
+std::unique_ptr<BlockReader> NbdSource::open_reader() {
+  if (!multi_) return std::make_unique<NbdReader>(bitmap_connection_);
+  auto connection =
+      std::make_shared<NbdConnection>(address_, std::vector<std::string>{});
+  return std::make_unique<NbdReader>(std::move(connection));
+}
+
+}  // namespace backstitch::engine
