@@ -41,7 +41,9 @@ def test_environment_names_the_repository():
 
 
 def test_errors_stay_on_one_line():
-    fails("-r", "/no/such\n\033[2Jplace", "list", status=3, says="such\\x0a")
+    result = run("-r", "/no/such\n\033[2Jplace", "list", status=3)
+    assert "/no/such\\x0a\\x1b[2Jplace" in result.stderr, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
 
 
 def test_full_disk():
