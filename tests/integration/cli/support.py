@@ -77,7 +77,17 @@ def workplace():
     try:
         yield path
     finally:
+        unmount_below(path)
         shutil.rmtree(path)
+
+
+def unmount_below(path):
+    """What a failed test left mounted must not be mistaken for its files."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    for line in mounts.splitlines():
+        point = line.split()[4]
+        if point.startswith(f"{path}/"):
+            subprocess.run(["umount", "-l", point], check=False)
 
 
 def make_repository(path, domains=("vm1",), times=TIMES):

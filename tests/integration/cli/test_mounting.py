@@ -41,118 +41,107 @@ def drivers(path):
     return found
 
 
-class Mounted:
-    """A mounted repository that is gone afterwards, whatever happens."""
-
-    def __init__(self, place, *arguments):
-        self.point = place / "m"
-        self.point.mkdir(exist_ok=True)
-        self.arguments = ["-r", place / "r", "mount", self.point, *arguments]
-
-    def __enter__(self):
-        self.result = run(*self.arguments)
-        return self
-
-    def __exit__(self, *_):
-        if mounted(self.point):
-            subprocess.run(["umount", "-l", self.point], check=False)
+def mount(place, *arguments):
+    """Mounts the repository r on m; the workplace unmounts what is left."""
+    point = place / "m"
+    point.mkdir(exist_ok=True)
+    return point, run("-r", place / "r", "mount", point, *arguments).stdout
 
 
 def test_mount_and_unmount():
     need_fuse()
     with workplace() as place:
         make_repository(place / "r", ["vm1"])
-        with Mounted(place) as tree:
-            text = tree.result.stdout
-            assert text.startswith(f"mounted on {tree.point}\n"), text
-            assert f"backstitch unmount {tree.point}" in text, text
-            images = [line.strip() for line in text.splitlines() if ".raw" in line]
-            assert len(images) == 10, text
-            for image in images:
-                assert os.path.getsize(image) in (64 * 65536 + 1000, 100000)
-            assert drivers(tree.point)
-            text = run("unmount", tree.point).stdout
-            assert text == f"unmounted {tree.point}\n", text
-            assert not mounted(tree.point) and not drivers(tree.point)
+        point, text = mount(place)
+        assert text.startswith(f"mounted on {point}\n"), text
+        assert f"backstitch unmount {point}" in text, text
+        images = [line.strip() for line in text.splitlines() if ".raw" in line]
+        assert len(images) == 10, text
+        for image in images:
+            assert os.path.getsize(image) in (64 * 65536 + 1000, 100000)
+        assert drivers(point)
+        text = run("unmount", point).stdout
+        assert text == f"unmounted {point}\n", text
+        assert not mounted(point) and not drivers(point)
 
 
 def test_points_that_are_named():
     need_fuse()
     with workplace() as place:
         make_repository(place / "r")
-        with Mounted(place, "vm1@2", "--json") as tree:
-            document = support.json.loads(tree.result.stdout)
-            assert document["mountpoint"] == str(tree.point), document
-            paths = [image["path"] for image in document["images"]]
-            assert paths == [
-                f"{tree.point}/vm1/000002/{disk}.raw" for disk in ("vda", "vdb")
-            ], paths
-            assert all(map(os.path.exists, paths))
-            assert not (tree.point / "vm1" / "000003").exists()
-            # It protects what it shows, and says who.
-            kind = fails(
-                "-r", place / "r", "delete", "vm1@2", status=5, says="backstitchfs"
-            )
-            assert kind == "busy"
-            document = run_json("unmount", f"{tree.point}/")
-            assert document == {"mountpoint": str(tree.point), "unmounted": True}
-            run("-r", place / "r", "delete", "vm1@2")
+        point, text = mount(place, "vm1@2", "--json")
+        document = support.json.loads(text)
+        assert document["mountpoint"] == str(point), document
+        paths = [image["path"] for image in document["images"]]
+        assert paths == [
+            f"{point}/vm1/000002/{disk}.raw" for disk in ("vda", "vdb")
+        ], paths
+        assert all(map(os.path.exists, paths))
+        assert not (point / "vm1" / "000003").exists()
+        # It protects what it shows, and says who.
+        kind = fails(
+            "-r", place / "r", "delete", "vm1@2", status=5, says="backstitchfs"
+        )
+        assert kind == "busy"
+        document = run_json("unmount", f"{point}/")
+        assert document == {"mountpoint": str(point), "unmounted": True}
+        run("-r", place / "r", "delete", "vm1@2")
 
 
 def test_busy():
     need_fuse()
     with workplace() as place:
         make_repository(place / "r")
-        with Mounted(place) as tree:
-            with open(tree.point / "vm1" / "latest" / "vda.raw", "rb"):
-                kind = fails(
-                    "unmount", tree.point, status=5, says=f"process {os.getpid()}"
-                )
-                assert kind == "busy"
-            assert mounted(tree.point)
-            run("unmount", tree.point)
+        point, _ = mount(place)
+        with open(point / "vm1" / "latest" / "vda.raw", "rb"):
+            kind = fails(
+                "unmount", point, status=5, says=f"process {os.getpid()}"
+            )
+            assert kind == "busy"
+        assert mounted(point)
+        run("unmount", point)
 
 
 def test_busy_with_a_loop_device():
     need_fuse()
     with workplace() as place:
         make_repository(place / "r")
-        with Mounted(place) as tree:
-            image = tree.point / "vm1" / "000001" / "vda.raw"
-            loop = subprocess.run(
-                ["losetup", "-r", "-f", "--show", image],
-                check=False,
-                capture_output=True,
-                text=True,
-            )
-            if loop.returncode != 0:
-                raise Skip("no loop device: " + loop.stderr.strip())
-            device = loop.stdout.strip()
-            try:
-                fails("unmount", tree.point, status=5, says=device)
-            finally:
-                subprocess.run(["losetup", "-d", device], check=True)
-            # The kernel lets go of a loop device's file a moment later.
-            for _ in range(50):
-                if not pathlib.Path(
-                    f"/sys/block/{os.path.basename(device)}/loop"
-                ).exists():
-                    break
-                time.sleep(0.1)
-            run("unmount", tree.point)
+        point, _ = mount(place)
+        image = point / "vm1" / "000001" / "vda.raw"
+        loop = subprocess.run(
+            ["losetup", "-r", "-f", "--show", image],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if loop.returncode != 0:
+            raise Skip("no loop device: " + loop.stderr.strip())
+        device = loop.stdout.strip()
+        try:
+            fails("unmount", point, status=5, says=device)
+        finally:
+            subprocess.run(["losetup", "-d", device], check=True)
+        # The kernel lets go of a loop device's file a moment later.
+        for _ in range(50):
+            if not pathlib.Path(
+                f"/sys/block/{os.path.basename(device)}/loop"
+            ).exists():
+                break
+            time.sleep(0.1)
+        run("unmount", point)
 
 
 def test_a_dead_driver_can_be_unmounted():
     need_fuse()
     with workplace() as place:
         make_repository(place / "r")
-        with Mounted(place) as tree:
-            for driver in drivers(tree.point):
-                os.kill(int(driver), signal.SIGKILL)
-            while drivers(tree.point):
-                time.sleep(0.05)
-            run("unmount", tree.point)
-            assert not mounted(tree.point)
+        point, _ = mount(place)
+        for driver in drivers(point):
+            os.kill(int(driver), signal.SIGKILL)
+        while drivers(point):
+            time.sleep(0.05)
+        run("unmount", point)
+        assert not mounted(point)
 
 
 def test_foreground():
@@ -175,8 +164,9 @@ def test_foreground():
                 assert first == ("{\n" if json else f"mounted on {point}\n"), first
                 assert mounted(point)
                 child.send_signal(signal.SIGTERM)
-                out, err = child.communicate(timeout=20)
-                assert child.returncode == 0, (child.returncode, err)
+                # communicate() would miss what readline() has read ahead.
+                out = child.stdout.read()
+                assert child.wait(timeout=20) == 0, child.stderr.read()
                 if json:
                     assert len(support.json.loads(first + out)["images"]) == 2
                 assert not mounted(point) and not drivers(point)
