@@ -183,7 +183,11 @@ def qmp(machine, command, **arguments):
     machine.stdin.write(json.dumps(request) + "\n")
     machine.stdin.flush()
     while True:
-        answer = json.loads(machine.stdout.readline())
+        line = machine.stdout.readline()
+        check(line, "QEMU is gone")
+        if not line.startswith("{"):
+            continue  # what qemu-io prints
+        answer = json.loads(line)
         check("error" not in answer, answer)
         if "return" in answer:
             return answer["return"]

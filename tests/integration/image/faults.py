@@ -59,7 +59,7 @@ def start_slow_backup(bench, image):
     process = subprocess.Popen(
         ["backstitch", "--json", "-r", str(bench.repository), "backup",
          "--image", f"vda={image}", "--name", "vm1", "--compression",
-         "zstd:19"],
+         "zstd:13"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     bench.children.append(process)
     servers = []
@@ -76,11 +76,13 @@ def start_slow_backup(bench, image):
 
 def rewrite(bench, image, seed):
     """Content that keeps the compressor busy for a while."""
-    source = bench.dir / "noise"
+    source = bench.dir / "text"
     words = [bytes(bench.random.choices(b"abcdefgh \n", k=7 + seed % 5))
              for _ in range(5000)]
-    source.write_bytes(b"".join(bench.random.choices(words, k=9 << 20)))
-    bench.io(image, f"write -s {source} {seed << 20} 60M")
+    text = b"".join(bench.random.choices(words, k=1 << 20))
+    source.write_bytes(b"".join(
+        text[at:] + text[:at] for at in range(0, 700000, 100000)))
+    bench.io(image, f"write -s {source} {seed << 20} 56M")
 
 
 def server_dies(bench, image):
