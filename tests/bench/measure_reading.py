@@ -84,8 +84,8 @@ def measure(context):
                   target="qcow2")
     zstd = ours.Repository(context.fresh("reading-zstd"))
     none = ours.Repository(context.fresh("reading-none"))
-    zstd.backup(dense)
-    none.backup(dense, "--compression", "none")
+    zstd.backup(dense, "--level", "copy")
+    none.backup(dense, "--level", "copy", "--compression", "none")
 
     subjects = {
         "zstd": backstitch(context, zstd),
