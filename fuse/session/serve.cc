@@ -95,10 +95,6 @@ void mount_and_serve(const CommandLine& line, Startup& startup) {
   const fs::path mount_point =
       prepare_mount_point(line.mount_point, repository.path(), options);
   const TreeContext context = make_context(repository, options);
-  // Before the first thread: mounting starts a helper and looks at what it
-  // prints, which must not mix with others.
-  Session* session_pointer = nullptr;
-  static_cast<void>(session_pointer);
   Driver driver(context);
   Session session(driver, repository.path(), options);
   session.mount(mount_point);

@@ -1,5 +1,7 @@
 #include "fuse/session/signals.h"
 
+#include <initializer_list>
+
 namespace backstitch::mount {
 
 BlockedSignals::BlockedSignals() {

@@ -8,13 +8,13 @@
 #include "format/repository/point_writer.h"
 #include "format/repository/retention.h"
 #include "format/repository/verify.h"
-#include "tests/support/flat_disk.h"
+#include "tests/model/random_disk.h"
 #include "tests/support/temp_dir.h"
 
 namespace backstitch::format {
 namespace {
 
-using test::FlatDisk;
+using test::RandomDisk;
 using test::Random;
 
 constexpr int kMachines = 200;
@@ -33,11 +33,11 @@ class Machine {
   }
 
   void take_point() {
-    for (FlatDisk& disk : disks_) disk.change(random_);
+    for (RandomDisk& disk : disks_) disk.change(random_);
     const WriterLock lock(domain_);
     PointWriter writer(repository_, domain_, plan(), compression(),
                        std::make_shared<Caches>());
-    for (FlatDisk& disk : disks_) {
+    for (RandomDisk& disk : disks_) {
       DiskWriter& part = writer.add_disk(disk.name(), disk.size());
       const PointPlan::Base* base = writer.plan().base(disk.name());
       const bool tracked = base != nullptr && base->point.number() == tracked_;
@@ -112,7 +112,7 @@ class Machine {
 
   void remember(uint32_t number, Level level) {
     auto& copy = copies_[number];
-    for (FlatDisk& disk : disks_) {
+    for (RandomDisk& disk : disks_) {
       copy.emplace(disk.name(), disk.bytes());
       if (level == Level::kCopy) continue;
       disk.dirty().clear();
@@ -148,7 +148,7 @@ class Machine {
   const Repository& repository_;
   Random random_;
   const Domain domain_;
-  std::vector<FlatDisk> disks_;
+  std::vector<RandomDisk> disks_;
   uint32_t tracked_ = 0;  // the point since which dirty() counts
   std::map<uint32_t, std::map<std::string, Bytes>> copies_;
 };

@@ -11,9 +11,9 @@
 
 namespace backstitch::test {
 
-class FlatDisk {
+class RandomDisk {
  public:
-  FlatDisk(std::string name, uint64_t size) : name_(std::move(name)) {
+  RandomDisk(std::string name, uint64_t size) : name_(std::move(name)) {
     bytes_.resize(size);
   }
 
