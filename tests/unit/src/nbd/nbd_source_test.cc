@@ -2,7 +2,6 @@
 #include "src/nbd/nbd_source.h"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <csignal>
@@ -119,8 +118,9 @@ TEST_F(NbdSourceTest, RefusesAServerWithoutStructuredReplies) {
       "nbdkit"));
   while (!std::filesystem::exists(socket))
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  expect_error(ErrorKind::kUnsupported, "structured replies",
-               [&] { NbdSource source({socket, ""}, {}); });
+  expect_error(ErrorKind::kUnsupported, "structured replies", [&] {
+    NbdSource source({socket, ""}, {});
+  });
 }
 
 TEST_F(NbdSourceTest, RefusesAMissingBitmap) {
