@@ -1,5 +1,6 @@
 #include "fuse/session/serve.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,6 +30,13 @@ void raise_file_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// By default each of the many threads keeps freed memory to itself.
+void limit_memory_pools() {
+#ifdef M_ARENA_MAX
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
 }
 
 fs::path canonical_repository(const std::string& repository) {
@@ -89,6 +97,7 @@ void mount_and_serve(const CommandLine& line, Startup& startup) {
   const MountOptions& options = line.mount;
   start_log(line);
   raise_file_limit();
+  limit_memory_pools();
   const auto repository =
       format::Repository::open(canonical_repository(line.repository));
   check_fuse(options);

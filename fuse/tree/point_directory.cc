@@ -32,6 +32,11 @@ FilePointer find_name(const std::vector<FilePointer>& files,
 
 }  // namespace
 
+std::filesystem::path manifest_path(const format::Domain& domain,
+                                    uint32_t number) {
+  return domain.path() / format::point_name(number) / "point.json";
+}
+
 PointDirectory::PointDirectory(format::Domain domain, uint32_t number,
                                ImageFactory& images)
     : domain_(std::move(domain)), number_(number), images_(images) {
@@ -68,7 +73,7 @@ std::string PointDirectory::label() const {
 }
 
 std::optional<PointDirectory::Stamp> PointDirectory::stamp() const {
-  const auto path = domain_.path() / format::point_name(number_) / "point.json";
+  const std::filesystem::path path = manifest_path(domain_, number_);
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return Stamp{static_cast<uint64_t>(status.st_dev),
@@ -145,6 +150,11 @@ void PointDirectory::add_partitions(HeldPoint& held, const FileEntry& disk,
     found.push_back(make_entry(FileEntry::Kind::kPartition, name, disk.source,
                                part.offset, part.length));
   }
+}
+
+uint64_t PointDirectory::data_bytes_at_most(const FileEntry& file) const {
+  const uint64_t bytes = file.data_bytes;
+  return bytes == FileEntry::kUncounted ? file.length : bytes;
 }
 
 uint64_t PointDirectory::data_bytes(const FileEntry& file) const {

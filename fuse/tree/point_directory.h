@@ -34,6 +34,10 @@ struct FileEntry {
 };
 using FilePointer = std::shared_ptr<const FileEntry>;
 
+// Whose presence makes a directory a point.
+std::filesystem::path manifest_path(const format::Domain& domain,
+                                    uint32_t number);
+
 // A locked point and the images that were opened from it. Thread-safe.
 class HeldPoint {
  public:
@@ -80,8 +84,11 @@ class PointDirectory {
   // Locks the point, or joins who has it locked. Throws kNotFound when it is no
   // longer the point that was read.
   HeldPointer hold() const;
-  // Bytes that `du` should count; counted once.
+  // Bytes that `du` should count. Counted once, which takes a while for the
+  // partitions of a large disk.
   uint64_t data_bytes(const FileEntry& file) const;
+  // The same when it is known, else no less, at once.
+  uint64_t data_bytes_at_most(const FileEntry& file) const;
 
  private:
   // Names a version of the manifest file.
