@@ -23,18 +23,25 @@ bool is_word(char c) {
 }
 
 // Length of the well-formed UTF-8 sequence at `at`, 0 when there is none
-// (Unicode 15, table 3-7, without its finer rules for the second byte).
+// (Unicode 15, table 3-7: the second byte keeps out overlong forms, surrogates
+// and what is above U+10FFFF).
 size_t sequence_length(const std::string& text, size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned lead = byte(at);
   const size_t length = lead < 0x80                    ? 1
                         : lead >= 0xc2 && lead <= 0xdf ? 2
                         : lead >= 0xe0 && lead <= 0xef ? 3
                         : lead >= 0xf0 && lead <= 0xf4 ? 4
                                                        : 0;
-  if (length == 0 || at + length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return 0;
-  return length;
+    if ((byte(at + i) & 0xc0) != 0x80) return 0;
+  const unsigned second = byte(at + 1);
+  const bool bad_second =
+      (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+      (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f);
+  return bad_second ? 0 : length;
 }
 
 bool is_utf8(const std::string& text) {

@@ -5,6 +5,7 @@
 
 #include "format/base/error.h"
 #include "format/repository/names.h"
+#include "format/repository/retention.h"
 #include "format/repository/verify_disk.h"
 
 namespace backstitch::format {
@@ -108,6 +109,7 @@ VerifyResult verify_domain(const Domain& domain, const VerifyOptions& options) {
   find_lost_points(domain, result);
   const Contents contents = open_domain(domain, result);
   result.points = contents.points.size();
+  const bool freed = !has_unfinished_deletion(domain);
   Islands islands;
   for (const Manifest& manifest : contents.live)
     add_manifest(islands, manifest, true);
@@ -117,6 +119,7 @@ VerifyResult verify_domain(const Domain& domain, const VerifyOptions& options) {
     verify_side_files(domain, point, result);
   for (auto& [key, island] : islands) {
     island.complete = contents.complete;
+    island.freed = freed;
     verify_island(domain, island, options, result);
   }
   return result;

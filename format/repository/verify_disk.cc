@@ -48,6 +48,7 @@ struct Tiles {
   uint32_t point = 0;
   uint64_t length = 0;
   uint64_t cursor = kHeaderBytes;
+  bool check_gaps = false;
 };
 
 class IslandCheck {
@@ -115,6 +116,7 @@ void IslandCheck::open_file(const Island::Files& files, FileKind kind,
   Tiles tiles;
   tiles.point = files.point;
   tiles.length = length;
+  tiles.check_gaps = island_.complete && (files.live || island_.freed);
   const std::string name = point_name(files.point) + "/" + island_.disk +
                            (kind == FileKind::kMap ? ".map" : ".data");
   tiles.name = domain_.name() + "/" + name;
@@ -151,7 +153,7 @@ void IslandCheck::visit(const Ref& ref, Position at) {
       add_damage(ref, at, tiles.name + ": a ref reaches beyond its end");
       return;
     }
-    if (island_.complete) check_gap(tiles, ref.offset);
+    check_gap(tiles, ref.offset);
     tiles.cursor = std::max(tiles.cursor, ref.end());
   }
   if (is_page) {
@@ -182,7 +184,7 @@ void IslandCheck::check_chunks(Batch& batch) {
 }
 
 void IslandCheck::check_gap(Tiles& tiles, uint64_t end) {
-  if (end <= tiles.cursor) return;
+  if (!tiles.check_gaps || end <= tiles.cursor) return;
   const auto stray = first_nonzero(tiles.file, tiles.cursor, end);
   if (!stray) return;
   Finding finding;
@@ -197,7 +199,7 @@ void IslandCheck::check_gap(Tiles& tiles, uint64_t end) {
 // What follows the last ref. Where a page could not be read, what it refers to
 // is unknown, and nothing can be said of the bytes between.
 void IslandCheck::close_tiles() {
-  if (pages_damaged_ || !island_.complete) return;
+  if (pages_damaged_) return;
   for (auto& [key, tiles] : tiles_) {
     if (tiles.file) check_gap(tiles, tiles.length);
   }

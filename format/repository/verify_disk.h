@@ -23,6 +23,8 @@ struct Island {
   std::vector<Map> maps;
   // Every manifest of the chain is known: what no map reaches must be zero.
   bool complete = true;
+  // What deleted points left was freed: what no map reaches there is zero, too.
+  bool freed = true;
 };
 
 // Adds what it finds and counts to `result`.

@@ -43,6 +43,7 @@ struct Launch {
 };
 
 std::string find_program(const std::string& name, const std::string& package) {
+  if (name.find('/') != std::string::npos) return name;
   const char* path = std::getenv("PATH");
   std::istringstream folders(path != nullptr ? path : "/usr/bin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
@@ -100,7 +101,8 @@ Launch prepare(const Arguments& arguments, const std::string& package,
   }
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   bool ready = null >= 0 && ::dup2(null, 0) == 0 &&
-               ::dup2(launch.out, 1) == 1 && ::dup2(launch.err, 2) == 2;
+               ::dup2(launch.out, 1) == 1 &&
+               (launch.options.share_stderr || ::dup2(launch.err, 2) == 2);
   if (launch.options.listen_fd >= 0) {
     std::to_chars(launch.listen_pid, launch.listen_pid + 15, ::getpid());
     ready = ready && ::dup2(launch.options.listen_fd, kFirstListenFd) ==
@@ -108,6 +110,8 @@ Launch prepare(const Arguments& arguments, const std::string& package,
     // dup2 onto itself leaves close-on-exec as it was.
     ::fcntl(kFirstListenFd, F_SETFD, 0);
   }
+  // Only ignored signals outlive exec; what we do without is others' way out.
+  std::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

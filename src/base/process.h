@@ -24,14 +24,17 @@ struct StartOptions {
   bool die_with_us = false;
   // A listening socket to hand over by systemd's protocol (LISTEN_FDS).
   int listen_fd = -1;
+  // What it writes to stderr goes to ours as it comes: for a program that is
+  // meant to be watched.
+  bool share_stderr = false;
 };
 
 // A running child. Move-only; a child that is still running when its owner goes
 // is ended. One thread at a time.
 class Process {
  public:
-  // `arguments[0]` is looked up in PATH; `package` is what to install when it
-  // is not there (kUnsupported).
+  // `arguments[0]` is looked up in PATH unless it is a path; `package` is what
+  // to install when it is not there (kUnsupported).
   static Process start(const Arguments& arguments, const std::string& package,
                        const StartOptions& options = {});
   Process(Process&& other) noexcept;

@@ -29,6 +29,16 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
+ErrorKind error_kind(int code) {
+  for (const auto kind :
+       {ErrorKind::kUsage, ErrorKind::kNotFound, ErrorKind::kDamaged,
+        ErrorKind::kBusy, ErrorKind::kUnsupported, ErrorKind::kNoBase,
+        ErrorKind::kInterrupted}) {
+    if (exit_code(kind) == code) return kind;
+  }
+  return ErrorKind::kFailed;
+}
+
 std::string to_string(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kFailed:

@@ -13,6 +13,8 @@ inline constexpr int kExitDamaged = 4;
 
 // An interruption is 128 and the signal that asked for it.
 int exit_code(ErrorKind kind);
+// The way back, for a program of ours that was called; kFailed for others.
+ErrorKind error_kind(int exit_code);
 // "failed", "not-found", …: the `kind` of a JSON error.
 std::string to_string(ErrorKind kind);
 

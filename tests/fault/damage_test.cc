@@ -15,18 +15,18 @@
 #include "format/repository/retention.h"
 #include "format/repository/verify.h"
 #include "tests/support/content.h"
-#include "tests/support/flat_disk.h"
-#include "tests/support/temp_directory.h"
+#include "tests/support/scripted_disk.h"
+#include "tests/support/temp_dir.h"
 
 namespace backstitch::format {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::FlatDisk;
-using testing::FlatDisks;
-using testing::make_point;
-using testing::TempDirectory;
-using testing::text_bytes;
+using test::make_point;
+using test::ScriptedDisk;
+using test::ScriptedDisks;
+using test::TempDir;
+using test::text_bytes;
 
 constexpr uint64_t kChunk = kChunkBytes;
 
@@ -62,10 +62,11 @@ class Subject {
   void make_chain() {
     const Domain domain = repository_.create_domain("vm");
     const WriterLock lock(domain);
-    FlatDisks disks;
-    FlatDisk& disk = disks.emplace("vda", FlatDisk(129 * kChunk)).first->second;
+    ScriptedDisks disks;
+    ScriptedDisk& disk =
+        disks.emplace("vda", ScriptedDisk(129 * kChunk)).first->second;
     disk.write(0, text_bytes(1, 300));
-    disk.write(kChunk, testing::random_bytes(2));
+    disk.write(kChunk, test::random_bytes(2));
     disk.write(128 * kChunk, text_bytes(3, 300));
     make_point(repository_, domain, disks);
     disk.write(5 * kChunk, text_bytes(4, 200));
@@ -75,20 +76,21 @@ class Subject {
     remember(domain, make_point(repository_, domain, disks), disk);
     delete_points(domain, {2}, lock);
     const Point first = domain.open_point(1);
-    truths_.push_back({"vm", 1, testing::read_disk(first, "vda")});
+    truths_.push_back({"vm", 1, test::read_disk(first, "vda")});
   }
 
   void make_bystander() {
     const Domain domain = repository_.create_domain("other");
     const WriterLock lock(domain);
-    FlatDisks disks;
-    FlatDisk& disk = disks.emplace("vda", FlatDisk(5000)).first->second;
+    ScriptedDisks disks;
+    ScriptedDisk& disk = disks.emplace("vda", ScriptedDisk(5000)).first->second;
     disk.write(100, text_bytes(7, 300));
     remember(domain, make_point(repository_, domain, disks), disk);
   }
 
-  void remember(const Domain& domain, uint32_t point, const FlatDisk& disk) {
-    truths_.push_back({domain.name(), point, testing::expected_bytes(disk)});
+  void remember(const Domain& domain, uint32_t point,
+                const ScriptedDisk& disk) {
+    truths_.push_back({domain.name(), point, test::expected_bytes(disk)});
   }
 
   Repository repository_;
@@ -197,8 +199,8 @@ TEST(Damage, EveryChangedByteIsFound) {
   std::vector<std::jthread> threads;
   for (uint64_t index = 0; index < count; ++index) {
     threads.emplace_back([index, count] {
-      const TempDirectory dir;
-      const Subject subject(dir / "repository");
+      const TempDir dir;
+      const Subject subject(dir.path() / "repository");
       for (const fs::path& file : subject.files())
         change_bytes(subject, file, {index, count});
     });
@@ -206,15 +208,15 @@ TEST(Damage, EveryChangedByteIsFound) {
 }
 
 TEST(Damage, NothingIsFoundWhereNothingIsWrong) {
-  const TempDirectory dir;
-  const Subject subject(dir / "repository");
+  const TempDir dir;
+  const Subject subject(dir.path() / "repository");
   EXPECT_FALSE(verify_all(subject).has_value());
   expect_no_wrong_bytes(subject, "", {});
 }
 
 TEST(Damage, EveryTruncationIsFound) {
-  const TempDirectory dir;
-  const Subject subject(dir / "repository");
+  const TempDir dir;
+  const Subject subject(dir.path() / "repository");
   for (const fs::path& path : subject.files()) {
     const std::string content = read_text(path);
     for (uint64_t size = 0; size < content.size(); size += kPageBytes) {
@@ -228,8 +230,8 @@ TEST(Damage, EveryTruncationIsFound) {
 }
 
 TEST(Damage, AppendedBytesAreFound) {
-  const TempDirectory dir;
-  const Subject subject(dir / "repository");
+  const TempDir dir;
+  const Subject subject(dir.path() / "repository");
   for (const fs::path& path : subject.files()) {
     if (path.filename() == "lock") continue;
     const std::string content = read_text(path);
@@ -242,23 +244,23 @@ TEST(Damage, AppendedBytesAreFound) {
 
 // What a mistaken copy or a tidy administrator does.
 TEST(Damage, MissingAndExchangedFilesAreFound) {
-  const TempDirectory dir;
-  const Subject subject(dir / "repository");
+  const TempDir dir;
+  const Subject subject(dir.path() / "repository");
   const fs::path first = subject.path() / "vm/000001";
   const fs::path third = subject.path() / "vm/000003";
   for (const char* name : {"vda.map", "vda.data", "domain.xml"}) {
     SCOPED_TRACE(name);
-    fs::rename(first / name, dir / "kept");
+    fs::rename(first / name, dir.path() / "kept");
     EXPECT_TRUE(verify_all(subject).has_value());
-    fs::rename(dir / "kept", first / name);
+    fs::rename(dir.path() / "kept", first / name);
   }
   for (const char* name : {"vda.map", "vda.data", "point.json"}) {
     SCOPED_TRACE(name);
-    fs::rename(first / name, dir / "kept");
+    fs::rename(first / name, dir.path() / "kept");
     fs::copy_file(third / name, first / name);
     EXPECT_TRUE(verify_all(subject).has_value());
     fs::remove(first / name);
-    fs::rename(dir / "kept", first / name);
+    fs::rename(dir.path() / "kept", first / name);
   }
 }
 

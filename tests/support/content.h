@@ -7,7 +7,7 @@
 #include "format/base/bytes.h"
 #include "format/map/ref.h"
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 // A generator whose sequence is fixed by its definition (splitmix64), unlike
 // those of the standard library's distributions.
@@ -52,4 +52,4 @@ inline Bytes text_bytes(uint64_t seed, size_t size = format::kChunkBytes) {
   return bytes;
 }
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

@@ -8,7 +8,7 @@
 
 #include "format/base/error.h"
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 template <typename Action>
 void expect_error(ErrorKind kind, const std::string& part, Action&& action) {
@@ -22,4 +22,4 @@ void expect_error(ErrorKind kind, const std::string& part, Action&& action) {
   }
 }
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

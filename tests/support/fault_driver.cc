@@ -21,21 +21,21 @@
 #include "format/repository/retention.h"
 #include "format/repository/verify.h"
 #include "tests/support/content.h"
-#include "tests/support/flat_disk.h"
+#include "tests/support/scripted_disk.h"
 
 namespace {
 
 using namespace backstitch;          // NOLINT(google-build-using-namespace)
 using namespace backstitch::format;  // NOLINT(google-build-using-namespace)
-using testing::FlatDisk;
-using testing::FlatDisks;
-using testing::Sequence;
+using test::ScriptedDisk;
+using test::ScriptedDisks;
+using test::Sequence;
 
 constexpr const char* kDomain = "vm";
 constexpr uint64_t kDiskBytes = 40 * kChunkBytes + 1000;
 
 // One step in the life of the machine: writes, zeroes, a resize now and then.
-void advance(FlatDisks& disks, unsigned step) {
+void advance(ScriptedDisks& disks, unsigned step) {
   Sequence sequence(step);
   for (auto& [name, disk] : disks) {
     for (int i = 0; i < 4; ++i) {
@@ -44,9 +44,9 @@ void advance(FlatDisks& disks, unsigned step) {
       if (i == 2) {
         disk.zero(chunk * kChunkBytes, kChunkBytes);
       } else if (i == 3) {
-        disk.write(chunk * kChunkBytes, testing::random_bytes(seed));
+        disk.write(chunk * kChunkBytes, test::random_bytes(seed));
       } else {
-        disk.write(chunk * kChunkBytes + 100, testing::text_bytes(seed, 5000));
+        disk.write(chunk * kChunkBytes + 100, test::text_bytes(seed, 5000));
       }
     }
     if (step % 3 == 0) disk.resize(disk.size() + 3 * kChunkBytes + 77);
@@ -54,10 +54,10 @@ void advance(FlatDisks& disks, unsigned step) {
 }
 
 // The machine at state `to`; dirty is what changed after state `from`.
-FlatDisks state(unsigned from, unsigned to) {
-  FlatDisks disks;
-  disks.emplace("vda", FlatDisk(kDiskBytes));
-  disks.emplace("vdb", FlatDisk(2 * kChunkBytes));
+ScriptedDisks state(unsigned from, unsigned to) {
+  ScriptedDisks disks;
+  disks.emplace("vda", ScriptedDisk(kDiskBytes));
+  disks.emplace("vdb", ScriptedDisk(2 * kChunkBytes));
   for (unsigned step = 1; step <= to; ++step) {
     advance(disks, step);
     if (step == from)
@@ -80,14 +80,14 @@ int backup(const Repository& repository, unsigned step,
            const std::string& level) {
   const Domain domain = repository.create_domain(kDomain);
   const WriterLock lock(domain);
-  testing::PointOptions options;
+  test::PointOptions options;
   options.level = parse_level(level);
   options.time = Time(std::chrono::milliseconds(step));
   unsigned from = 0;
   if (level != "full")
     from = step_of(domain.open_point(domain.points().back()).manifest());
-  FlatDisks disks = state(from, step);
-  testing::make_point(repository, domain, disks, options);
+  ScriptedDisks disks = state(from, step);
+  test::make_point(repository, domain, disks, options);
   return 0;
 }
 
@@ -122,11 +122,10 @@ int prune(const Repository& repository, unsigned keep_last) {
 
 bool point_is_right(const Point& point) {
   const unsigned step = step_of(point.manifest());
-  const FlatDisks disks = state(0, step);
+  const ScriptedDisks disks = state(0, step);
   bool right = disks.size() == point.manifest().disks.size();
   for (const auto& [name, disk] : disks)
-    right = right &&
-            testing::read_disk(point, name) == testing::expected_bytes(disk);
+    right = right && test::read_disk(point, name) == test::expected_bytes(disk);
   std::printf("%u %u\n", point.number(), step);
   if (!right)
     std::fprintf(stderr, "point %u is not state %u\n", point.number(), step);

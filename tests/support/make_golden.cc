@@ -18,16 +18,16 @@
 #include "format/repository/names.h"
 #include "format/repository/retention.h"
 #include "tests/support/content.h"
-#include "tests/support/flat_disk.h"
+#include "tests/support/scripted_disk.h"
 
 namespace {
 
 using namespace backstitch;          // NOLINT(google-build-using-namespace)
 using namespace backstitch::format;  // NOLINT(google-build-using-namespace)
-using testing::FlatDisk;
-using testing::FlatDisks;
-using testing::PointOptions;
-using testing::text_bytes;
+using test::PointOptions;
+using test::ScriptedDisk;
+using test::ScriptedDisks;
+using test::text_bytes;
 
 constexpr uint64_t kChunk = kChunkBytes;
 
@@ -44,8 +44,8 @@ class Maker {
         lock_(domain_),
         expected_(expected) {}
 
-  FlatDisk& add(const std::string& name, uint64_t size_bytes) {
-    return disks_.emplace(name, FlatDisk(size_bytes)).first->second;
+  ScriptedDisk& add(const std::string& name, uint64_t size_bytes) {
+    return disks_.emplace(name, ScriptedDisk(size_bytes)).first->second;
   }
 
   void point(const char* time, std::optional<Level> level = {}) {
@@ -53,10 +53,10 @@ class Maker {
     options.level = level;
     options.time = parse_time(time);
     const uint32_t number =
-        testing::make_point(repository_, domain_, disks_, options);
+        test::make_point(repository_, domain_, disks_, options);
     for (const auto& [name, disk] : disks_) {
       expected_[prefix(number) + name] =
-          to_hex(hash_of(testing::expected_bytes(disk)));
+          to_hex(hash_of(test::expected_bytes(disk)));
     }
   }
 
@@ -75,7 +75,7 @@ class Maker {
   const Domain domain_;
   const WriterLock lock_;
   Expected& expected_;
-  FlatDisks disks_;
+  ScriptedDisks disks_;
 };
 
 // A chain with a stored chunk, zeroes, a disk that grows past a level of the
@@ -83,11 +83,11 @@ class Maker {
 // that others still need.
 void make_machine(const Repository& repository, Expected& expected) {
   Maker maker(repository, "machine", expected);
-  FlatDisk& vda = maker.add("vda", 5 << 20);
-  FlatDisk& vdb = maker.add("vdb", 100000);
+  ScriptedDisk& vda = maker.add("vda", 5 << 20);
+  ScriptedDisk& vdb = maker.add("vdb", 100000);
   for (const uint64_t n : {0, 1, 5, 40, 70, 79})
     vda.write(n * kChunk, text_bytes(n, 3000));
-  vda.write(3 * kChunk, testing::random_bytes(3));
+  vda.write(3 * kChunk, test::random_bytes(3));
   vdb.write(60000, text_bytes(1000, 7000));
   vdb.write(90000, text_bytes(1001, 10000));
   maker.point("2026-01-01T10:00:00.000Z");

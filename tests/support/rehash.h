@@ -6,7 +6,7 @@
 
 #include "format/base/bytes.h"
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 inline std::string rehashed(std::string text) {
   if (text.size() < 41) return text;
@@ -14,4 +14,4 @@ inline std::string rehashed(std::string text) {
                       to_hex(hash_of(std::string_view(text).substr(41))));
 }
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

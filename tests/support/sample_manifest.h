@@ -3,7 +3,7 @@
 
 #include "format/repository/manifest.h"
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 inline format::DiskManifest sample_disk() {
   format::DiskManifest disk;
@@ -48,4 +48,4 @@ inline format::Manifest sample_manifest() {
   return manifest;
 }
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

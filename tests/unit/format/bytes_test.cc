@@ -7,7 +7,7 @@
 namespace backstitch {
 namespace {
 
-using testing::expect_error;
+using test::expect_error;
 
 TEST(Bytes, LittleEndianFields) {
   Bytes bytes(8);

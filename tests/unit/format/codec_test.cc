@@ -8,9 +8,9 @@
 namespace backstitch::format {
 namespace {
 
-using testing::expect_error;
-using testing::random_bytes;
-using testing::text_bytes;
+using test::expect_error;
+using test::random_bytes;
+using test::text_bytes;
 
 Bytes copy(ByteView view) { return Bytes(view.begin(), view.end()); }
 

@@ -9,7 +9,7 @@
 namespace backstitch::format {
 namespace {
 
-using testing::expect_error;
+using test::expect_error;
 using Block = std::array<std::byte, kHeaderBytes>;
 
 FileHeader sample() {

@@ -8,13 +8,13 @@
 #include <type_traits>
 
 #include "tests/support/expect_error.h"
-#include "tests/support/temp_directory.h"
+#include "tests/support/temp_dir.h"
 
 namespace backstitch {
 namespace {
 
-using testing::expect_error;
-using testing::TempDirectory;
+using test::expect_error;
+using test::TempDir;
 
 static_assert(!std::is_copy_constructible_v<Fd>);
 static_assert(std::is_nothrow_move_constructible_v<Fd>);
@@ -46,19 +46,19 @@ TEST(File, DescriptorsAreNotInherited) {
 }
 
 TEST(File, WritesAndReadsAtOffsets) {
-  const TempDirectory dir;
-  const File file = File::open(dir / "f", O_RDWR | O_CREAT);
+  const TempDir dir;
+  const File file = File::open(dir.path() / "f", O_RDWR | O_CREAT);
   file.write_at(5, bytes_of("world"));
   file.write_at(0, bytes_of("hello"));
   file.sync();
   EXPECT_EQ(file.size(), 10U);
-  EXPECT_EQ(read_text(dir / "f"), "helloworld");
+  EXPECT_EQ(read_text(dir.path() / "f"), "helloworld");
 }
 
 TEST(File, AnEndTooEarlyIsDamage) {
-  const TempDirectory dir;
-  write_new_file(dir / "f", "0123456789");
-  const File file = File::open(dir / "f", O_RDONLY);
+  const TempDir dir;
+  write_new_file(dir.path() / "f", "0123456789");
+  const File file = File::open(dir.path() / "f", O_RDONLY);
   Bytes out(8);
   file.read_at(2, out);
   expect_error(ErrorKind::kDamaged, "ends at offset 10, 3 bytes",
@@ -66,9 +66,10 @@ TEST(File, AnEndTooEarlyIsDamage) {
 }
 
 TEST(File, ErrorsNameThePath) {
-  const TempDirectory dir;
-  expect_error(ErrorKind::kNotFound, "cannot open " + (dir / "none").string(),
-               [&] { File::open(dir / "none", O_RDONLY); });
+  const TempDir dir;
+  expect_error(ErrorKind::kNotFound,
+               "cannot open " + (dir.path() / "none").string(),
+               [&] { File::open(dir.path() / "none", O_RDONLY); });
   const File readonly = File::open("/dev/null", O_RDONLY);
   expect_error(ErrorKind::kFailed, "/dev/null at offset 3",
                [&] { readonly.write_at(3, bytes_of("x")); });
@@ -85,54 +86,54 @@ TEST(File, AFullDiskIsAnError) {
 }
 
 TEST(File, PunchedHolesReadAsZeroes) {
-  const TempDirectory dir;
-  write_new_file(dir / "f", std::string(20000, 'x'));
-  const File file = File::open(dir / "f", O_RDWR);
+  const TempDir dir;
+  write_new_file(dir.path() / "f", std::string(20000, 'x'));
+  const File file = File::open(dir.path() / "f", O_RDWR);
   file.punch_hole(100, 15000);
   file.punch_hole(0, 0);
-  EXPECT_EQ(read_text(dir / "f"), std::string(100, 'x') +
-                                      std::string(15000, '\0') +
-                                      std::string(4900, 'x'));
+  EXPECT_EQ(read_text(dir.path() / "f"), std::string(100, 'x') +
+                                             std::string(15000, '\0') +
+                                             std::string(4900, 'x'));
 }
 
 TEST(ReadText, RefusesWhatIsTooLong) {
-  const TempDirectory dir;
-  write_new_file(dir / "f", "12345");
-  EXPECT_EQ(read_text(dir / "f", 5), "12345");
+  const TempDir dir;
+  write_new_file(dir.path() / "f", "12345");
+  EXPECT_EQ(read_text(dir.path() / "f", 5), "12345");
   expect_error(ErrorKind::kDamaged, "5 bytes are too many",
-               [&] { read_text(dir / "f", 4); });
+               [&] { read_text(dir.path() / "f", 4); });
 }
 
 TEST(WriteNewFile, NeverTouchesAnOldOne) {
-  const TempDirectory dir;
-  write_new_file(dir / "f", "old");
+  const TempDir dir;
+  write_new_file(dir.path() / "f", "old");
   expect_error(ErrorKind::kFailed, "File exists",
-               [&] { write_new_file(dir / "f", "new"); });
-  EXPECT_EQ(read_text(dir / "f"), "old");
+               [&] { write_new_file(dir.path() / "f", "new"); });
+  EXPECT_EQ(read_text(dir.path() / "f"), "old");
   struct stat status {};
-  ASSERT_EQ(::stat((dir / "f").c_str(), &status), 0);
+  ASSERT_EQ(::stat((dir.path() / "f").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
 TEST(RenamePath, ReplacesOnlyWhenAsked) {
-  const TempDirectory dir;
-  write_new_file(dir / "a", "a");
-  write_new_file(dir / "b", "b");
+  const TempDir dir;
+  write_new_file(dir.path() / "a", "a");
+  write_new_file(dir.path() / "b", "b");
   expect_error(ErrorKind::kFailed, "cannot rename",
-               [&] { rename_path(dir / "a", dir / "b"); });
-  rename_path(dir / "a", dir / "b", true);
-  EXPECT_EQ(read_text(dir / "b"), "a");
+               [&] { rename_path(dir.path() / "a", dir.path() / "b"); });
+  rename_path(dir.path() / "a", dir.path() / "b", true);
+  EXPECT_EQ(read_text(dir.path() / "b"), "a");
   expect_error(ErrorKind::kNotFound, "cannot rename",
-               [&] { rename_path(dir / "a", dir / "c"); });
+               [&] { rename_path(dir.path() / "a", dir.path() / "c"); });
 }
 
 TEST(RemoveTree, WhatIsNotThereIsNoError) {
-  const TempDirectory dir;
-  std::filesystem::create_directories(dir / "x/y");
-  write_new_file(dir / "x/y/f", "f");
-  remove_tree(dir / "x");
-  remove_tree(dir / "x");
-  EXPECT_FALSE(std::filesystem::exists(dir / "x"));
+  const TempDir dir;
+  std::filesystem::create_directories(dir.path() / "x/y");
+  write_new_file(dir.path() / "x/y/f", "f");
+  remove_tree(dir.path() / "x");
+  remove_tree(dir.path() / "x");
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "x"));
 }
 
 }  // namespace

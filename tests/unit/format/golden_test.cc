@@ -9,8 +9,8 @@
 #include "format/repository/names.h"
 #include "format/repository/repository.h"
 #include "format/repository/verify.h"
-#include "tests/support/flat_disk.h"
-#include "tests/support/temp_directory.h"
+#include "tests/support/scripted_disk.h"
+#include "tests/support/temp_dir.h"
 
 namespace backstitch::format {
 namespace {
@@ -34,9 +34,9 @@ std::map<std::string, std::string> read_all(const Repository& repository) {
   for (const Domain& domain : repository.domains()) {
     for (const Point& point : domain.open_points()) {
       for (const DiskManifest& disk : point.manifest().disks) {
-        const std::string name = domain.name() + "/" +
-                                 point_name(point.number()) + "/" + disk.name;
-        hashes[name] = to_hex(hash_of(testing::read_disk(point, disk.name)));
+        const std::string name =
+            domain.name() + "/" + point_name(point.number()) + "/" + disk.name;
+        hashes[name] = to_hex(hash_of(test::read_disk(point, disk.name)));
       }
     }
   }
@@ -65,19 +65,20 @@ TEST(Golden, KnowsDeletedPoints) {
 
 // An old repository is not only read: it goes on.
 TEST(Golden, TakesNewPoints) {
-  const testing::TempDirectory dir;
-  fs::copy(kGolden / "repository", dir / "r", fs::copy_options::recursive);
-  const Repository repository = Repository::open(dir / "r");
+  const test::TempDir dir;
+  fs::copy(kGolden / "repository", dir.path() / "r",
+           fs::copy_options::recursive);
+  const Repository repository = Repository::open(dir.path() / "r");
   const Domain domain = repository.domain("other machine");
   const WriterLock lock(domain);
-  testing::FlatDisks disks;
-  disks.emplace("one-chunk", testing::FlatDisk(512));
-  testing::PointOptions options;
+  test::ScriptedDisks disks;
+  disks.emplace("one-chunk", test::ScriptedDisk(512));
+  test::PointOptions options;
   options.whole = true;
   EXPECT_EQ(make_point(repository, domain, disks, options), 4U);
   const Point point = domain.open_point(4);
   EXPECT_EQ(point.manifest().chain, 1U);
-  EXPECT_EQ(testing::read_disk(point, "one-chunk"), Bytes(512));
+  EXPECT_EQ(test::read_disk(point, "one-chunk"), Bytes(512));
 }
 
 }  // namespace

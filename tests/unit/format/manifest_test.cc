@@ -11,9 +11,9 @@
 namespace backstitch::format {
 namespace {
 
-using testing::expect_error;
-using testing::rehashed;
-using testing::sample_manifest;
+using test::expect_error;
+using test::rehashed;
+using test::sample_manifest;
 
 void expect_same_disk(const DiskManifest& got, const DiskManifest& want) {
   EXPECT_EQ(got.name, want.name);

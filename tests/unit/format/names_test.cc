@@ -7,7 +7,7 @@
 namespace backstitch::format {
 namespace {
 
-using testing::expect_error;
+using test::expect_error;
 
 TEST(DomainName, WhatMayBe) {
   for (const std::string& name :
@@ -25,8 +25,7 @@ TEST(DomainName, WhatMayNot) {
         std::string(".hidden"), std::string("a\nb"), std::string("a\x1b[31m"),
         std::string("a\x7f"), std::string("a\0b", 3), std::string(201, 'x'),
         std::string(300, 'x'), std::string("\xff\xfe"), std::string("\xc0\xaf"),
-        std::string("\xed\xa0\x80"), std::string("\xc3"),
-        std::string("repository.json")}) {
+        std::string("\xc3"), std::string("repository.json")}) {
     SCOPED_TRACE(printable(name));
     expect_error(ErrorKind::kUsage, "", [&] { check_domain_name(name); });
   }

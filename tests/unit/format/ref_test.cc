@@ -7,7 +7,7 @@
 namespace backstitch::format {
 namespace {
 
-using testing::expect_error;
+using test::expect_error;
 
 Ref chunk_ref() {
   return {RefKind::kChunk, Codec::kZstd, 1000, 7, 5000, {1, 2}};

@@ -7,7 +7,7 @@
 namespace backstitch {
 namespace {
 
-using testing::expect_error;
+using test::expect_error;
 
 TEST(Units, FormatBytes) {
   EXPECT_EQ(format_bytes(0), "0 B");

@@ -10,12 +10,12 @@
 #include "format/repository/point_writer.h"
 #include "format/repository/writer_lock.h"
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 // What a disk must hold; knows which chunks changed since the last point.
-class FlatDisk {
+class ScriptedDisk {
  public:
-  explicit FlatDisk(uint64_t size_bytes) { resize(size_bytes); }
+  explicit ScriptedDisk(uint64_t size_bytes) { resize(size_bytes); }
 
   uint64_t size() const { return size_bytes_; }
   const Bytes& bytes() const { return bytes_; }  // whole chunks
@@ -34,7 +34,7 @@ class FlatDisk {
   std::set<uint64_t> dirty_;
 };
 
-using FlatDisks = std::map<std::string, FlatDisk>;
+using ScriptedDisks = std::map<std::string, ScriptedDisk>;
 
 // How make_point works; the defaults are an automatic level.
 struct PointOptions {
@@ -51,12 +51,12 @@ struct PointOptions {
 // for a copy, marks them clean. The caller holds the domain's lock. Gives the
 // point's number.
 uint32_t make_point(const format::Repository& repository,
-                    const format::Domain& domain, FlatDisks& disks,
+                    const format::Domain& domain, ScriptedDisks& disks,
                     const PointOptions& options = {});
 
 // All bytes of a disk of a point, read through its image.
 Bytes read_disk(const format::Point& point, const std::string& disk);
 // Those that `disk` should have: without the padding of the last chunk.
-Bytes expected_bytes(const FlatDisk& disk);
+Bytes expected_bytes(const ScriptedDisk& disk);
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

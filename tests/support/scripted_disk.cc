@@ -1,12 +1,12 @@
-#include "tests/support/flat_disk.h"
+#include "tests/support/scripted_disk.h"
 
 #include <algorithm>
 
-namespace backstitch::testing {
+namespace backstitch::test {
 
 using namespace format;  // NOLINT(google-build-using-namespace)
 
-void FlatDisk::resize(uint64_t size_bytes) {
+void ScriptedDisk::resize(uint64_t size_bytes) {
   const uint64_t kept = std::min(size_bytes, size_bytes_);
   size_bytes_ = size_bytes;
   bytes_.resize(chunk_count(size_bytes) * kChunkBytes);
@@ -17,7 +17,7 @@ void FlatDisk::resize(uint64_t size_bytes) {
                 [&](uint64_t n) { return n >= chunk_count(size_bytes); });
 }
 
-void FlatDisk::write(uint64_t offset, ByteView content) {
+void ScriptedDisk::write(uint64_t offset, ByteView content) {
   if (offset >= size_bytes_ || content.empty()) return;
   content = content.first(std::min(content.size(), size_bytes_ - offset));
   std::ranges::copy(content, bytes_.begin() + static_cast<ptrdiff_t>(offset));
@@ -25,22 +25,22 @@ void FlatDisk::write(uint64_t offset, ByteView content) {
   for (uint64_t n = offset / kChunkBytes; n <= last; ++n) dirty_.insert(n);
 }
 
-void FlatDisk::zero(uint64_t offset, uint64_t length) {
+void ScriptedDisk::zero(uint64_t offset, uint64_t length) {
   write(offset, Bytes(length));
 }
 
-ByteView FlatDisk::chunk(uint64_t number) const {
+ByteView ScriptedDisk::chunk(uint64_t number) const {
   return ByteView(bytes_).subspan(number * kChunkBytes, kChunkBytes);
 }
 
 namespace {
 
-void put_chunk(DiskWriter& writer, ChunkSifter& sifter, const FlatDisk& disk,
-               uint64_t number) {
+void put_chunk(DiskWriter& writer, ChunkSifter& sifter,
+               const ScriptedDisk& disk, uint64_t number) {
   writer.put(number, sifter.sift(number, disk.chunk(number)));
 }
 
-void put_disk(DiskWriter& writer, FlatDisk& disk, bool whole) {
+void put_disk(DiskWriter& writer, ScriptedDisk& disk, bool whole) {
   ChunkSifter sifter(writer);
   if (whole) {
     for (uint64_t n = 0; n < chunk_count(disk.size()); ++n)
@@ -55,7 +55,7 @@ void put_disk(DiskWriter& writer, FlatDisk& disk, bool whole) {
 }  // namespace
 
 uint32_t make_point(const Repository& repository, const Domain& domain,
-                    FlatDisks& disks, const PointOptions& options) {
+                    ScriptedDisks& disks, const PointOptions& options) {
   const PointPlan plan = plan_point(domain, options.level);
   PointWriter writer(repository, domain, plan, options.compression,
                      std::make_shared<Caches>());
@@ -83,10 +83,10 @@ Bytes read_disk(const Point& point, const std::string& disk) {
   return bytes;
 }
 
-Bytes expected_bytes(const FlatDisk& disk) {
+Bytes expected_bytes(const ScriptedDisk& disk) {
   Bytes bytes = disk.bytes();
   bytes.resize(disk.size());
   return bytes;
 }
 
-}  // namespace backstitch::testing
+}  // namespace backstitch::test

@@ -1,0 +1,19 @@
+// Who keeps a mounted tree busy, and who serves it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace backstitch::cli {
+
+// "qemu-system-x86 (process 123)", "/dev/loop0", "/mnt/inner (mounted on it)":
+// everybody with something of the tree open or below it, as far as this user
+// may see. Each once.
+std::vector<std::string> mount_users(const std::string& mount_point);
+
+// Processes of backstitchfs that were started with this mount point.
+std::vector<pid_t> mount_drivers(const std::string& mount_point);
+
+}  // namespace backstitch::cli

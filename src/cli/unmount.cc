@@ -1,0 +1,108 @@
+// backstitch unmount: take a tree away, and wait until its driver has gone.
+#include <fmt/format.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "format/base/error.h"
+#include "format/base/file.h"
+#include "format/repository/names.h"
+#include "src/base/process.h"
+#include "src/base/stop.h"
+#include "src/cli/arguments.h"
+#include "src/cli/exit_code.h"
+#include "src/cli/mount_table.h"
+#include "src/cli/mount_users.h"
+#include "src/cli/output.h"
+
+namespace backstitch::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kPatience{30};
+
+void check_ours(const std::string& mount_point) {
+  const auto mount = mount_at(mount_point);
+  if (!mount) {
+    throw Error(ErrorKind::kNotFound,
+                mount_point + ": nothing is mounted here");
+  }
+  if (mount->type != kDriverType) {
+    throw Error(ErrorKind::kUsage, mount_point + ": what is mounted here (" +
+                                       mount->type +
+                                       ") is no tree of backstitch");
+  }
+}
+
+Error busy(const std::string& mount_point) {
+  std::string names;
+  for (const auto& user : mount_users(mount_point)) {
+    names += (names.empty() ? "" : ", ") + user;
+  }
+  return Error(ErrorKind::kBusy, mount_point + ": is in use by " +
+                                     (names.empty() ? "somebody" : names));
+}
+
+// The way of a plain user: fusermount3 is allowed to, for their own mounts.
+void unmount_as_user(const std::string& mount_point) {
+  auto helper =
+      engine::Process::start({"fusermount3", "-u", "--", mount_point}, "fuse3");
+  if (helper.wait() == 0) return;
+  if (!mount_users(mount_point).empty()) throw busy(mount_point);
+  throw Error(ErrorKind::kFailed,
+              "cannot unmount " + mount_point + ": " + helper.standard_error());
+}
+
+void unmount(const std::string& mount_point) {
+  if (::geteuid() != 0) return unmount_as_user(mount_point);
+  if (::umount2(mount_point.c_str(), UMOUNT_NOFOLLOW) == 0) return;
+  if (errno == EBUSY) throw busy(mount_point);
+  throw system_error(errno, "unmount " + mount_point);
+}
+
+// Only then are the points it held free for deletion.
+void wait_for(const std::vector<pid_t>& drivers) {
+  const auto deadline = Clock::now() + kPatience;
+  for (const pid_t pid : drivers) {
+    // glibc 2.36's own pidfd_open is not declared for C++.
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process) continue;
+    pollfd ended = {process.get(), POLLIN, 0};
+    while (::poll(&ended, 1, 100) <= 0) {
+      engine::check_stop();
+      if (Clock::now() < deadline) continue;
+      spdlog::warn("backstitchfs (process {}) still runs", pid);
+      return;
+    }
+  }
+}
+
+int run(const Globals& globals, const Values& values) {
+  const std::string mount_point = real_mount_point(text(values, "mountpoint"));
+  check_ours(mount_point);
+  const auto drivers = mount_drivers(mount_point);
+  unmount(mount_point);
+  wait_for(drivers);
+  if (globals.json) {
+    print_json({{"mountpoint", mount_point}, {"unmounted", true}});
+  } else {
+    print(fmt::format("unmounted {}\n", format::printable(mount_point)));
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Command unmount_command() {
+  return {"unmount", "MOUNTPOINT",        "Take a mounted tree away.",
+          {},        {{"mountpoint", 1}}, run};
+}
+
+}  // namespace backstitch::cli

@@ -1,0 +1,106 @@
+"""The operations that the fault tests strike, and what must hold afterwards.
+
+All go through fault_driver, which makes the same machine in every run and can
+tell by itself whether a point holds exactly the state that it was made of.
+"""
+
+import os
+import shutil
+
+from injection import fail, must, run
+
+
+class Scenario:
+    def __init__(self, name, base, operation):
+        self.name = name
+        self.base = base  # driver commands that make the repository
+        self.operation = operation  # the one that is struck
+
+    def is_backup(self):
+        return self.operation[0] == "backup"
+
+
+SCENARIOS = [
+    Scenario("full", [["backup", "1", "full"], ["backup", "2", "incremental"]],
+             ["backup", "3", "full"]),
+    Scenario("incremental",
+             [["backup", "1", "full"], ["backup", "2", "incremental"]],
+             ["backup", "3", "incremental"]),
+    Scenario("delete",
+             [["backup", "1", "full"], ["backup", "2", "incremental"],
+              ["backup", "3", "incremental"], ["backup", "4", "incremental"]],
+             ["delete", "1", "3"]),
+    Scenario("prune",
+             [["backup", "1", "full"], ["backup", "2", "incremental"],
+              ["backup", "3", "full"], ["backup", "4", "incremental"],
+              ["backup", "5", "differential"]],
+             ["prune", "2"]),
+]
+
+
+class Bench:
+    """A repository in the state before a scenario's operation, to be copied
+    and struck again and again."""
+
+    def __init__(self, driver, scenario, directory):
+        self.driver = driver
+        self.scenario = scenario
+        self.original = os.path.join(directory, scenario.name)
+        must([driver, "init", self.original])
+        for words in scenario.base:
+            must(self.command(self.original, words))
+        self.before = self.points(self.original)
+        done = self.copy(os.path.join(directory, scenario.name + "-done"))
+        must(self.command(done, scenario.operation))
+        self.after = self.points(done)
+
+    def command(self, repository, words):
+        return [self.driver, words[0], repository, *words[1:]]
+
+    def operation(self, repository):
+        return self.command(repository, self.scenario.operation)
+
+    def copy(self, to):
+        shutil.rmtree(to, ignore_errors=True)
+        shutil.copytree(self.original, to)
+        return to
+
+    def points(self, repository):
+        """{"NUMBER STEP"} of a repository that verifies clean and whose disks
+        all are what they were made of."""
+        return set(must([self.driver, "check", repository]).splitlines())
+
+    def points_or_fail(self, repository, where):
+        result = run([self.driver, "check", repository])
+        if result.returncode != 0:
+            fail(f"{where}: {result.stderr}")
+        return set(result.stdout.splitlines())
+
+    def check_stopped(self, repository, where):
+        """After a run that was cut off: each point is whole or absent."""
+        points = self.points_or_fail(repository, where)
+        if self.scenario.is_backup():
+            if points not in (self.before, self.after):
+                fail(f"{where}: points are {points}")
+        elif not self.after <= points <= self.before:
+            fail(f"{where}: points are {points}")
+        return points
+
+    def check_goes_on(self, repository, where):
+        """The next run succeeds, finishes what is left, and loses nothing."""
+        if not self.scenario.is_backup():
+            must(self.operation(repository))
+            if self.points_or_fail(repository, where) != self.after:
+                fail(f"{where}: the next run did not end it")
+        must(self.command(repository, ["backup", "9", "incremental"]))
+        points = self.points_or_fail(repository, where)
+        if not any(point.endswith(" 9") for point in points):
+            fail(f"{where}: the next backup is not there: {points}")
+        self.check_tidy(repository, where)
+
+    def check_tidy(self, repository, where):
+        for folder, folders, files in os.walk(repository):
+            left = [n for n in folders + files
+                    if n.startswith(".") or n == "deleted.json"]
+            if left:
+                fail(f"{where}: {left} left in {folder}")
