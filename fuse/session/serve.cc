@@ -60,10 +60,8 @@ format::CacheSizes cache_sizes(const MountOptions& options) {
 TreeContext make_context(const format::Repository& repository,
                          const MountOptions& options) {
   TreeContext context;
-  context.images =
-      std::make_unique<ChainImageFactory>(cache_sizes(options));
-  context.catalog =
-      make_catalog(repository, *context.images, options.points);
+  context.images = std::make_unique<ChainImageFactory>(cache_sizes(options));
+  context.catalog = make_catalog(repository, *context.images, options.points);
   context.uid = ::getuid();
   context.gid = ::getgid();
   if (options.allow_other) {
@@ -78,11 +76,11 @@ TreeContext make_context(const format::Repository& repository,
 // tree can be read, and the kernel's read-ahead of the mount can be set.
 void announce(const fs::path& mount_point, const MountOptions& options,
               Startup& startup) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(mount_point.c_str(), &status) != 0) {
     startup.fail(exit_code(ErrorKind::kFailed),
-                 mount_point.string() + ": cannot be read once mounted: " +
-                     std::strerror(errno));
+                 mount_point.string() +
+                     ": cannot be read once mounted: " + std::strerror(errno));
     return;
   }
   if (options.readahead_kb > 0) {

@@ -74,7 +74,7 @@ std::string PointDirectory::label() const {
 
 std::optional<PointDirectory::Stamp> PointDirectory::stamp() const {
   const std::filesystem::path path = manifest_path(domain_, number_);
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return Stamp{static_cast<uint64_t>(status.st_dev),
                static_cast<uint64_t>(status.st_ino),
@@ -89,7 +89,8 @@ std::vector<FilePointer> PointDirectory::files() const {
   std::vector<FilePointer> all = files_;
   const std::vector<FilePointer>& found = partitions();
   all.insert(all.end(), found.begin(), found.end());
-  std::ranges::sort(all, {}, [](const FilePointer& file) { return file->name; });
+  std::ranges::sort(all, {},
+                    [](const FilePointer& file) { return file->name; });
   return all;
 }
 
@@ -104,7 +105,8 @@ FilePointer PointDirectory::file(const std::string& name) const {
 HeldPointer PointDirectory::hold() const {
   return held_.with([&](std::weak_ptr<HeldPoint>& held) {
     if (HeldPointer already = held.lock()) return already;
-    auto now = std::make_shared<HeldPoint>(domain_.open_point(number_), images_);
+    auto now =
+        std::make_shared<HeldPoint>(domain_.open_point(number_), images_);
     if (now->point().manifest().id != id_) {
       throw Error(ErrorKind::kNotFound,
                   label() + ": was deleted, and its number used again");

@@ -24,8 +24,8 @@ struct FileEntry {
   enum class Kind { kDisk, kPartition, kSideFile };
 
   Kind kind = Kind::kDisk;
-  std::string name;    // in the directory: "vda.p1.raw"
-  std::string source;  // the disk ("vda") or side file that it comes from
+  std::string name;     // in the directory: "vda.p1.raw"
+  std::string source;   // the disk ("vda") or side file that it comes from
   uint64_t offset = 0;  // in the disk
   uint64_t length = 0;
   // Bytes not known to be zero; kUncounted until somebody asks (partitions).

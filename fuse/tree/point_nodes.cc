@@ -58,9 +58,9 @@ class PointNode : public Node {
     if (known) return known;
     if (FilePointer file = point_->file(name))
       return make_file(context_, point_, std::move(file));
-    throw Error(ErrorKind::kNotFound, point_->label() + "/" +
-                                          format::printable(name) +
-                                          ": no such file");
+    throw Error(
+        ErrorKind::kNotFound,
+        point_->label() + "/" + format::printable(name) + ": no such file");
   }
 
   std::vector<DirectoryEntry> list() const override {
