@@ -74,21 +74,24 @@ TreeContext make_context(const format::Repository& repository,
 
 // Asks the tree for its root as any reader does; when the answer is there the
 // tree can be read, and the kernel's read-ahead of the mount can be set.
-void announce(const fs::path& mount_point, const MountOptions& options,
-              Startup& startup) {
+void check_readable(const fs::path& mount_point, unsigned readahead_kb) {
   struct stat status {};
-  if (::stat(mount_point.c_str(), &status) != 0) {
-    startup.fail(exit_code(ErrorKind::kFailed),
-                 mount_point.string() +
-                     ": cannot be read once mounted: " + std::strerror(errno));
-    return;
+  if (::stat(mount_point.c_str(), &status) != 0)
+    throw system_error(errno, "read " + mount_point.string() + " once mounted");
+  if (readahead_kb == 0) return;
+  const std::string why = set_kernel_readahead(status.st_dev, readahead_kb);
+  if (!why.empty()) spdlog::debug("read-ahead stays as it is: {}", why);
+}
+
+// The body of a thread: nothing may leave it.
+void announce(const fs::path& mount_point, const MountOptions& options,
+              Startup& startup) noexcept {
+  try {
+    check_readable(mount_point, options.readahead_kb);
+    startup.succeed();
+  } catch (const std::exception& error) {
+    startup.fail(exit_code(ErrorKind::kFailed), error.what());
   }
-  if (options.readahead_kb > 0) {
-    const std::string why =
-        set_kernel_readahead(status.st_dev, options.readahead_kb);
-    if (!why.empty()) spdlog::debug("read-ahead stays as it is: {}", why);
-  }
-  startup.succeed();
 }
 
 void mount_and_serve(const CommandLine& line, Startup& startup) {
