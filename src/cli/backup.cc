@@ -39,8 +39,8 @@ std::pair<std::string, std::string> split(const std::string& option,
   const size_t equals = argument.find('=');
   if (equals == 0 || equals == argument.npos || equals + 1 == argument.size()) {
     throw Error(ErrorKind::kUsage,
-                option + " " + argument + ": say DISK=" +
-                    (option == "--image" ? "FILE" : "FORMAT"));
+                option + " " + argument +
+                    ": say DISK=" + (option == "--image" ? "FILE" : "FORMAT"));
   }
   return {argument.substr(0, equals), argument.substr(equals + 1)};
 }
@@ -122,12 +122,12 @@ void report_json(const Manifest& manifest) {
 }
 
 void report_text(const Manifest& manifest) {
-  print(fmt::format("made {}: {}, {}, {} stored in {:.1f} s\n",
-                    format::printable(
-                        point_label(manifest.domain, manifest.point)),
-                    format::to_string(manifest.level), manifest.consistency,
-                    format_bytes(manifest.stored_bytes()),
-                    static_cast<double>(manifest.duration_ms) / 1000));
+  print(fmt::format(
+      "made {}: {}, {}, {} stored in {:.1f} s\n",
+      format::printable(point_label(manifest.domain, manifest.point)),
+      format::to_string(manifest.level), manifest.consistency,
+      format_bytes(manifest.stored_bytes()),
+      static_cast<double>(manifest.duration_ms) / 1000));
   using Align = Table::Align;
   Table table({{"DISK"},
                {"SIZE", Align::kRight},
@@ -136,12 +136,11 @@ void report_text(const Manifest& manifest) {
                {"STORED", Align::kRight},
                {"HOW"}});
   for (const DiskManifest& disk : manifest.disks) {
-    table.add({disk.name, format_bytes(disk.size_bytes),
-               format_bytes(disk.read_bytes),
-               format_bytes(changed_bytes(disk)),
-               format_bytes(disk.data_length + disk.map_length),
-               disk.read == "bitmap" ? "by dirty bitmap"
-                                     : "whole: " + disk.reason});
+    table.add(
+        {disk.name, format_bytes(disk.size_bytes),
+         format_bytes(disk.read_bytes), format_bytes(changed_bytes(disk)),
+         format_bytes(disk.data_length + disk.map_length),
+         disk.read == "bitmap" ? "by dirty bitmap" : "whole: " + disk.reason});
   }
   print(table.to_string());
 }
@@ -198,16 +197,12 @@ Command backup_command() {
       "the format of an image (raw, qcow2, …) instead of what it looks like")(
       "level", one("LEVEL"),
       "auto (incremental where there is a chain, else full), full, "
-      "incremental, differential or copy")(
-      "compression", one("METHOD"), "zstd (default), zstd:N or none")(
+      "incremental, differential or copy")("compression", one("METHOD"),
+                                           "zstd (default), zstd:N or none")(
       "include", many("DISK"), "only this disk (repeatable)")(
       "exclude", many("DISK"), "not this disk (repeatable)");
-  return {"backup",
-          "[DOMAIN]",
-          "Make a recovery point.",
-          options,
-          {{"domain", 1}},
-          run};
+  return {"backup", "[DOMAIN]",      "Make a recovery point.",
+          options,  {{"domain", 1}}, run};
 }
 
 }  // namespace backstitch::cli

@@ -77,17 +77,20 @@ size_t find_command_word(const Arguments& arguments) {
   return std::min(at, arguments.size());
 }
 
-// Whether a positional argument stands outside of all brackets in the usage.
+// Whether a positional argument stands in the usage, outside of all brackets.
 bool required(const Command& command, const std::string& name) {
-  std::string upper;
-  for (const char c : name) {
-    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  std::string word;
+  int depth = 0;
+  for (const char c : command.arguments + " ") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      continue;
+    }
+    if (word == name) return depth == 0;
+    word.clear();
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
   }
-  const size_t at = command.arguments.find(upper);
-  if (at == std::string::npos) return false;
-  const auto begin = command.arguments.begin();
-  const auto end = begin + static_cast<std::ptrdiff_t>(at);
-  return std::count(begin, end, '[') == std::count(begin, end, ']');
+  return false;
 }
 
 [[noreturn]] void throw_unknown_option(const std::string& name,

@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -71,7 +71,8 @@ void unmount(const std::string& mount_point) {
 void wait_for(const std::vector<pid_t>& drivers) {
   const auto deadline = Clock::now() + kPatience;
   for (const pid_t pid : drivers) {
-    const Fd process(::pidfd_open(pid, 0));
+    // glibc 2.36's own pidfd_open is not declared for C++.
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!process) continue;
     pollfd ended = {process.get(), POLLIN, 0};
     while (::poll(&ended, 1, 100) <= 0) {

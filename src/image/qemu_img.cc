@@ -69,6 +69,12 @@ ImageInfo examine_image(const std::filesystem::path& path,
   return info;
 }
 
+void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes) {
+  run({"qemu-img", "create", "-q", "-f", "qcow2", "--",
+       std::filesystem::absolute(path).string(), std::to_string(size_bytes)},
+      kQemuPackage);
+}
+
 void add_bitmap(const ImageInfo& image, const std::string& bitmap) {
   run({"qemu-img", "bitmap", "--add", "-g", std::to_string(format::kChunkBytes),
        "-f", image.format, "--", image.path.string(), bitmap},

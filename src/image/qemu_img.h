@@ -41,6 +41,9 @@ ImageInfo examine_image(const std::filesystem::path& path,
 // The same from qemu-img's JSON. Throws kFailed on what is no such document.
 ImageInfo parse_image_info(const std::string& json);
 
+// Replaces the file by an empty image.
+void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes);
+
 // A persistent, enabled bitmap of 64 KiB granularity.
 void add_bitmap(const ImageInfo& image, const std::string& bitmap);
 void remove_bitmap(const ImageInfo& image, const std::string& bitmap);

@@ -1,0 +1,64 @@
+// A new qcow2 image as a target, written through a qemu-nbd of our own.
+#include <fcntl.h>
+
+#include "format/base/file.h"
+#include "src/image/qemu_img.h"
+#include "src/image/qemu_nbd.h"
+#include "src/recovery/image_target.h"
+
+namespace backstitch::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+class NbdWriter : public TargetWriter {
+ public:
+  NbdWriter(QemuNbd& server, fs::path path)
+      : path_(std::move(path)), connection_(server.address(), {}) {}
+
+  void write(uint64_t offset, ByteView bytes) override {
+    if (nbd_pwrite(connection_.get(), bytes.data(), bytes.size(), offset, 0) ==
+        -1) {
+      throw nbd_failure("write " + path_.string() + " at offset " +
+                        std::to_string(offset));
+    }
+  }
+
+ private:
+  const fs::path path_;
+  const NbdConnection connection_;
+};
+
+class Qcow2Target : public ImageTarget {
+ public:
+  Qcow2Target(const fs::path& path, Durability durability)
+      : path_(path),
+        durability_(durability),
+        server_(path, {.format = "qcow2", .bitmap = "", .writable = true}) {}
+
+  std::unique_ptr<TargetWriter> open_writer() override {
+    return std::make_unique<NbdWriter>(server_, path_);
+  }
+  void skip(uint64_t, uint64_t) override {}  // a new image is all zero
+  void finish() override {
+    server_.finish();
+    if (durability_ == Durability::kSynced)
+      File::open(path_, O_RDONLY).sync();
+  }
+
+ private:
+  const fs::path path_;
+  const Durability durability_;
+  QemuNbd server_;
+};
+
+}  // namespace
+
+std::unique_ptr<ImageTarget> qcow2_target(const fs::path& path,
+                                          uint64_t size_bytes,
+                                          Durability durability) {
+  create_qcow2(path, size_bytes);
+  return std::make_unique<Qcow2Target>(path, durability);
+}
+
+}  // namespace backstitch::engine
