@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <set>
 
 #include "format/base/error.h"
 #include "format/map/walk.h"
@@ -61,14 +60,14 @@ DeadSpace::DeadSpace(Domain domain, std::vector<Manifest> dead,
                      std::vector<Manifest> live)
     : domain_(std::move(domain)),
       dead_(std::move(dead)),
-      live_(std::move(live)) {}
+      live_(std::move(live)),
+      needed_{domain_.last_number()} {}
 
 uint64_t DeadSpace::release() { return run(true); }
 uint64_t DeadSpace::measure() { return run(false); }
 
 bool DeadSpace::is_needed(uint32_t point) const {
-  const auto found = needed_.find(point);
-  return found != needed_.end() && found->second;
+  return needed_.contains(point);
 }
 
 uint64_t DeadSpace::run(bool punch) {
@@ -123,7 +122,7 @@ void DeadSpace::walk_disk(const std::string& disk, uint32_t chain, bool punch,
         files.find({ref.point, ref.kind == RefKind::kPage ? FileKind::kMap
                                                           : FileKind::kData});
     if (file == files.end()) return;
-    needed_[ref.point] = true;
+    needed_.insert(ref.point);
     file->second.keep(ref.offset, ref.end());
   };
   walk(*store, maps, visitor);

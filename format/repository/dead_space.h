@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ class DeadSpace {
   uint64_t release();
   // What release() would give back.
   uint64_t measure();
-  // After either: whether any byte of the point's files is needed.
+  // After either: whether any byte of the point's files is needed. The highest
+  // number always is: while its directory stands, nobody gets the number again.
   bool is_needed(uint32_t point) const;
 
  private:
@@ -37,7 +39,7 @@ class DeadSpace {
   const Domain domain_;
   const std::vector<Manifest> dead_;
   const std::vector<Manifest> live_;
-  std::map<uint32_t, bool> needed_;
+  std::set<uint32_t> needed_;
 };
 
 }  // namespace backstitch::format

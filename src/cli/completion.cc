@@ -70,6 +70,7 @@ Offer offer_for(const std::string& name) {
       {"DIR", {Kind::kDirectory, ""}},
       {"DOMAIN", {Kind::kDomain, ""}},
       {"FILE", {Kind::kFile, ""}},
+      {"FORMAT", {Kind::kWords, "raw qcow2"}},
       {"LEVEL", {Kind::kWords, "auto full incremental differential copy"}},
       {"POINT", {Kind::kPoint, ""}},
       {"dest", {Kind::kFile, ""}},

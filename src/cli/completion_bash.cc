@@ -129,7 +129,7 @@ std::string row(const std::string& name,
       if (spelling.empty()) continue;
       words += " " + spelling;
       if (option.text.value.empty()) continue;
-      values += " " + spelling + "=" + kind_of(option.offer);
+      values += " " + shell_quoted(spelling + "=" + kind_of(option.offer));
     }
   }
   return "    " + shell_quoted(name) + ")\n      options=(" + words +
@@ -141,8 +141,8 @@ std::string positionals_of(const Command& command) {
   std::string kinds;
   for (const auto& [name, count] : command.positionals) {
     const std::string kind = kind_of(offer_for(name));
-    for (int i = 1; i < count; ++i) kinds += " " + kind;
-    kinds += " " + kind + (count < 0 ? "+" : "");
+    for (int i = 1; i < count; ++i) kinds += " " + shell_quoted(kind);
+    kinds += " " + shell_quoted(kind + (count < 0 ? "+" : ""));
   }
   return kinds;
 }

@@ -109,7 +109,7 @@ json disk_json(const DiskDiff& diff) {
 
 std::string total_line(const DiskDiff& diff) {
   if (!diff.only_in.empty()) {
-    return fmt::format("{}: only in {}\n", diff.disk, diff.only_in);
+    return fmt::format("{}: only in {}", diff.disk, diff.only_in);
   }
   std::string line =
       diff.ranges.empty()
@@ -122,7 +122,7 @@ std::string total_line(const DiskDiff& diff) {
     line += fmt::format("; size {} to {}", format_bytes(diff.size_a),
                         format_bytes(diff.size_b));
   }
-  return line + "\n";
+  return line;
 }
 
 void print_text(const std::vector<DiskDiff>& diffs) {
@@ -138,7 +138,9 @@ void print_text(const std::vector<DiskDiff>& diffs) {
     }
   }
   std::string out = table.empty() ? "" : table.to_string() + "\n";
-  for (const auto& diff : diffs) out += format::printable(total_line(diff));
+  for (const auto& diff : diffs) {
+    out += format::printable(total_line(diff)) + "\n";
+  }
   print(out);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "format/base/error.h"
+#include "src/cli/arguments.h"
 #include "src/cli/commands.h"
 #include "src/cli/suggest.h"
 
@@ -77,17 +78,20 @@ size_t find_command_word(const Arguments& arguments) {
   return std::min(at, arguments.size());
 }
 
-// Whether a positional argument stands outside of all brackets in the usage.
+// Whether a positional argument stands in the usage, outside of all brackets.
 bool required(const Command& command, const std::string& name) {
-  std::string upper;
-  for (const char c : name) {
-    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  std::string word;
+  int depth = 0;
+  for (const char c : command.arguments + " ") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      continue;
+    }
+    if (word == name) return depth == 0;
+    word.clear();
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
   }
-  const size_t at = command.arguments.find(upper);
-  if (at == std::string::npos) return false;
-  const auto begin = command.arguments.begin();
-  const auto end = begin + static_cast<std::ptrdiff_t>(at);
-  return std::count(begin, end, '[') == std::count(begin, end, ']');
+  return false;
 }
 
 [[noreturn]] void throw_unknown_option(const std::string& name,
@@ -160,44 +164,40 @@ const Command& command_named(const std::string& name) {
               "unknown command '" + name + "'" + did_you_mean(name, names));
 }
 
-// Boost keeps the first value of an option; what is nearer to the command wins,
-// so the words after it are stored before those in front of it.
-void parse_all(Invocation& invocation, const Arguments& arguments) {
-  const size_t at = find_command_word(arguments);
-  const auto split = arguments.begin() + static_cast<std::ptrdiff_t>(at);
-  Values front;
-  parse_into(front, Arguments(arguments.begin(), split), global_options(), {});
-  if (split != arguments.end()) {
-    invocation.command = &command_named(*split);
-    parse_command(*invocation.command, Arguments(split + 1, arguments.end()),
-                  invocation.values);
+// What was said in front of the command and behind it. The nearer word wins.
+struct GlobalValues {
+  const Values& front;
+  const Values& behind;
+
+  bool given(const char* name) const {
+    return flag(front, name) || flag(behind, name);
   }
+  std::string text(const char* name, const std::string& otherwise) const {
+    for (const Values* values : {&behind, &front}) {
+      if (values->count(name) != 0) return cli::text(*values, name);
+    }
+    return otherwise;
+  }
+  int count(const char* name) const {
+    int sum = 0;
+    for (const Values* values : {&behind, &front}) {
+      if (values->count(name) != 0) sum += (*values)[name].as<int>();
+    }
+    return sum;
+  }
+};
+
+void read_globals(const GlobalValues& values, Invocation& invocation) {
   Globals& globals = invocation.globals;
-  const auto given = [&](const char* name) {
-    return (front.count(name) != 0 && front[name].as<bool>()) ||
-           (invocation.values.count(name) != 0 &&
-            invocation.values[name].as<bool>());
-  };
-  const auto text = [&](const char* name, const std::string& otherwise) {
-    if (invocation.values.count(name) != 0) {
-      return invocation.values[name].as<std::string>();
-    }
-    return front.count(name) != 0 ? front[name].as<std::string>() : otherwise;
-  };
   globals.repository =
-      text("repository", from_environment("BACKSTITCH_REPOSITORY", ""));
-  globals.connect = text(
+      values.text("repository", from_environment("BACKSTITCH_REPOSITORY", ""));
+  globals.connect = values.text(
       "connect", from_environment("LIBVIRT_DEFAULT_URI", "qemu:///system"));
-  globals.json = given("json");
-  globals.quiet = given("quiet");
-  for (const Values* values :
-       {&std::as_const(front), &std::as_const(invocation.values)}) {
-    if (values->count("verbose") != 0) {
-      globals.verbose += (*values)["verbose"].as<int>();
-    }
-  }
-  if (given("help")) invocation.action = Invocation::Action::kHelp;
-  if (given("version")) invocation.action = Invocation::Action::kVersion;
+  globals.json = values.given("json");
+  globals.quiet = values.given("quiet");
+  globals.verbose = values.count("verbose");
+  if (values.given("help")) invocation.action = Invocation::Action::kHelp;
+  if (values.given("version")) invocation.action = Invocation::Action::kVersion;
 }
 
 }  // namespace
@@ -209,7 +209,16 @@ const Options& global_options() {
 
 Invocation parse_arguments(const Arguments& arguments) {
   Invocation invocation;
-  parse_all(invocation, arguments);
+  const auto command = arguments.begin() + static_cast<std::ptrdiff_t>(
+                                               find_command_word(arguments));
+  Values front;
+  parse_into(front, {arguments.begin(), command}, global_options(), {});
+  if (command != arguments.end()) {
+    invocation.command = &command_named(*command);
+    parse_command(*invocation.command, {command + 1, arguments.end()},
+                  invocation.values);
+  }
+  read_globals({front, invocation.values}, invocation);
   if (invocation.action != Invocation::Action::kRun) return invocation;
   if (invocation.command == nullptr) {
     throw Error(ErrorKind::kUsage, "no command given; see 'backstitch --help'");

@@ -115,7 +115,8 @@ std::vector<Image> find_images(const format::Repository& repository,
     const std::string directory = request.mount_point + "/" + domain.name() +
                                   "/" + format::point_name(number) + "/";
     try {
-      for (const auto& disk : domain.open_point(number).manifest().disks) {
+      const format::Point point = domain.open_point(number);
+      for (const auto& disk : point.manifest().disks) {
         images.push_back({point_label(domain.name(), number), disk.name,
                           directory + disk.name + ".raw"});
       }

@@ -67,7 +67,7 @@ size_t terminal_width() {
 std::string progress_bar(const ProgressState& state, size_t width) {
   const std::string name = format::printable(state.part);
   const std::string tail = numbers(state);
-  const size_t used = display_width(name) + tail.size() + 5;
+  const size_t used = display_width(name) + tail.size() + 4;
   if (state.total_bytes == 0 || used + kLeastBar > width) {
     const std::string line = name + "  " + tail;
     return display_width(line) <= width ? line : tail.substr(0, width);

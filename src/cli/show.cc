@@ -58,10 +58,11 @@ void add_disk(const DiskManifest& disk, Lines& lines) {
                                       disk.size_bytes)) +
                 " in use");
   lines.add("  read", read_text(disk));
-  lines.add("  changed",
-            format_bytes(changed_bytes(disk)) + ", " +
-                format_bytes(disk.zeroed_chunks * format::kChunkBytes) +
-                " of it to zero");
+  const uint64_t zeroed = disk.zeroed_chunks * format::kChunkBytes;
+  lines.add(
+      "  changed",
+      format_bytes(changed_bytes(disk)) +
+          (zeroed == 0 ? "" : ", " + format_bytes(zeroed) + " of it to zero"));
   lines.add("  stored", format_bytes(disk.data_length) + " of data, " +
                             format_bytes(disk.map_length) + " of map");
   for (const auto& [key, value] : disk.source) lines.add("  " + key, value);

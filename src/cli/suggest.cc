@@ -31,15 +31,18 @@ size_t distance(const std::string& a, const std::string& b) {
 
 std::string nearest(const std::string& word,
                     const std::vector<std::string>& candidates) {
+  if (word.empty()) return "";
   std::string best;
   // Longer words may be further off; a word of which little is left is another.
-  size_t limit = word.size() / 3 + 1;
+  size_t best_score = 2 * (word.size() / 3 + 1) + 2;
   for (const auto& candidate : candidates) {
     if (word.size() >= 2 && candidate.starts_with(word)) return candidate;
-    const size_t far = distance(word, candidate);
-    if (far < limit + (best.empty() ? 1 : 0) && far < candidate.size()) {
+    const size_t errors = distance(word, candidate);
+    // Few get the first letter wrong.
+    const size_t score = 2 * errors + (candidate.starts_with(word[0]) ? 0 : 1);
+    if (score < best_score && errors < candidate.size()) {
       best = candidate;
-      limit = far;
+      best_score = score;
     }
   }
   return best;

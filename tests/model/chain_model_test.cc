@@ -1,29 +1,36 @@
 // Seeded chains against flat copies of their disks: 200 machines of 30 points
-// each, with random deletes and prunes on the way. Every point equals its copy
-// after every step.
+// each, with random deletes and prunes on the way. After every step every point
+// equals its copy, three times: as an image, through the driver's mount, and
+// restored to a file.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
+#include "format/repository/names.h"
 #include "format/repository/point_writer.h"
 #include "format/repository/retention.h"
 #include "format/repository/verify.h"
+#include "src/recovery/restore.h"
 #include "tests/model/random_disk.h"
+#include "tests/support/mounted.h"
 #include "tests/support/temp_dir.h"
 
 namespace backstitch::format {
 namespace {
 
-using test::RandomDisk;
 using test::Random;
+using test::RandomDisk;
 
 constexpr int kMachines = 200;
 constexpr int kPoints = 30;
 
 class Machine {
  public:
-  Machine(const Repository& repository, uint64_t stream)
+  Machine(const Repository& repository, const std::filesystem::path& mount,
+          uint64_t stream)
       : repository_(repository),
+        mount_(mount),
         random_(stream),
         domain_(repository.create_domain("machine " + std::to_string(stream))) {
     for (uint64_t i = 0; i <= random_.below(2); ++i) {
@@ -84,8 +91,12 @@ class Machine {
     for (const auto& [number, copy] : copies_) {
       const Point point = domain_.open_point(number);
       ASSERT_EQ(point.manifest().disks.size(), copy.size());
-      for (const auto& [disk, bytes] : copy)
-        check_disk(*point.image(disk, caches), bytes, number);
+      for (const auto& [disk, bytes] : copy) {
+        const auto image = point.image(disk, caches);
+        check_disk(*image, bytes, number);
+        check_mounted(point_name(number) + "/" + disk + ".raw", bytes);
+        check_restored(*image, disk, bytes);
+      }
     }
     for (const Finding& finding : verify_domain(domain_, {}).findings)
       ADD_FAILURE() << finding.what;
@@ -145,7 +156,28 @@ class Machine {
                            bytes.begin() + static_cast<long>(begin)));
   }
 
+  void check_mounted(const std::string& name, const Bytes& bytes) {
+    const File file = File::open(mount_ / domain_.name() / name, O_RDONLY);
+    ASSERT_EQ(file.size(), bytes.size()) << name;
+    Bytes read(bytes.size());
+    file.read_at(0, read);
+    ASSERT_TRUE(read == bytes) << domain_.name() << "/" << name;
+  }
+
+  void check_restored(const ChainImage& image, const std::string& disk,
+                      const Bytes& bytes) {
+    const auto target = repository_.path().parent_path() / "restored.raw";
+    engine::Progress progress;
+    engine::restore_image(image, disk, target, {.overwrite = true}, progress);
+    const File file = File::open(target, O_RDONLY);
+    ASSERT_EQ(file.size(), bytes.size());
+    Bytes read(bytes.size());
+    file.read_at(0, read);
+    ASSERT_TRUE(read == bytes) << domain_.name() << ", restored";
+  }
+
   const Repository& repository_;
+  const std::filesystem::path mount_;
   Random random_;
   const Domain domain_;
   std::vector<RandomDisk> disks_;
@@ -156,9 +188,11 @@ class Machine {
 TEST(ChainModel, EveryPointEqualsItsCopy) {
   const test::TempDir directory;
   const auto repository = Repository::create(directory.path() / "repository");
+  const test::Mounted mounted(BACKSTITCHFS, repository.path(),
+                              directory.path() / "mount");
   for (uint64_t stream = 0; stream < kMachines; ++stream) {
     SCOPED_TRACE("machine " + std::to_string(stream));
-    Machine machine(repository, stream);
+    Machine machine(repository, mounted.path(), stream);
     for (int point = 0; point < kPoints; ++point) machine.take_point();
     machine.check_all();
     machine.delete_some();

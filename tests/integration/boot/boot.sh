@@ -14,7 +14,7 @@ head -c 20M /dev/urandom >"$work/content/random.bin"
 sum=$(sha256sum "$work/content/random.bin" | cut -d' ' -f1)
 "$lab/guest-build.sh" "$work/guest"
 EXT4_CONTENT=$work/content "$lab/system-disk.sh" "$work/disk.raw" \
-  "$work/guest" read=vda1:random.bin oneshot
+  "$work/guest" sum=vda1:random.bin oneshot
 qemu-img convert -f raw -O qcow2 "$work/disk.raw" "$work/disk.qcow2"
 
 backstitch -q -r "$work/repository" init
@@ -31,6 +31,6 @@ for cache in writeback none; do
     >"$work/console" || fail "cache=$cache: the machine did not power off"
   grep -q "^GUEST-READY" "$work/console" ||
     fail "cache=$cache: no marker on the console: $(cat "$work/console")"
-  grep -q "^GUEST-FILE random.bin $sum" "$work/console" ||
+  grep -q "^GUEST-SUM random.bin: $sum\$" "$work/console" ||
     fail "cache=$cache: the file differs: $(cat "$work/console")"
 done

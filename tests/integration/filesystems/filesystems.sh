@@ -98,7 +98,8 @@ change_disk() {
   mount_disk "$live" defaults
   for kind in "${kinds[@]}"; do
     "$here/churn.py" "$work/$kind" "$1"
-    (($1 % 3 != 0)) || fstrim "$work/$kind"
+    # What was freed is known to be so once the journal is written.
+    (($1 % 3 != 0)) || { sync -f "$work/$kind" && fstrim "$work/$kind"; }
   done
   checksums >"$work/sums-$1"
   unmount_disk
@@ -143,6 +144,9 @@ for ((round = 0; round <= rounds; ++round)); do
   change_disk "$round"
   back_up
 done
+by_bitmap=$(grep -lE '"read": ?"bitmap"' "$repository"/fs/*/point.json | wc -l)
+[ "$by_bitmap" = "$rounds" ] ||
+  fail "only $by_bitmap incrementals were read by their bitmap"
 
 mount_repository "$repository" "$work/mnt"
 for ((round = rounds; round >= 0; --round)); do check_point "$round"; done

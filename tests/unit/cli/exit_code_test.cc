@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <set>
+
+#include "src/base/stop.h"
 
 namespace backstitch::cli {
 namespace {
@@ -30,6 +34,23 @@ TEST(ExitCode, KindsHaveNamesOfTheirOwn) {
   std::set<std::string> names;
   for (const auto kind : kKinds) names.insert(to_string(kind));
   EXPECT_EQ(names.size(), std::size(kKinds));
+}
+
+// What main does once a signal has asked a command to stop.
+[[noreturn]] void stop_by(int number) {
+  engine::catch_stop_signals();
+  std::raise(number);
+  try {
+    engine::check_stop();
+  } catch (const Error& error) {
+    std::_Exit(exit_code(error.kind()));
+  }
+  std::_Exit(0);
+}
+
+TEST(ExitCodeDeathTest, OfAnInterruptionIsThatOfItsSignal) {
+  EXPECT_EXIT(stop_by(SIGINT), testing::ExitedWithCode(130), "");
+  EXPECT_EXIT(stop_by(SIGTERM), testing::ExitedWithCode(143), "");
 }
 
 }  // namespace

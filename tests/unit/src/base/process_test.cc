@@ -11,7 +11,7 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
+using backstitch::test::expect_error;
 using std::chrono::milliseconds;
 
 TEST(Process, GivesTheOutput) {

@@ -13,8 +13,8 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
-using backstitch::testing::text_bytes;
+using backstitch::test::expect_error;
+using backstitch::test::text_bytes;
 using format::kChunkBytes;
 using test::Random;
 using testing::MemorySource;

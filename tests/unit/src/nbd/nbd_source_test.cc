@@ -16,8 +16,8 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
-using backstitch::testing::random_bytes;
+using backstitch::test::expect_error;
+using backstitch::test::random_bytes;
 using testing::PointBench;
 
 constexpr uint64_t kSize = (24 << 20) + 1536;

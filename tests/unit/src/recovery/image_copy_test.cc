@@ -15,7 +15,7 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
+using backstitch::test::expect_error;
 using test::Random;
 
 constexpr uint64_t kGrain = 65536;
