@@ -8,8 +8,7 @@ namespace {
 
 int run(int argc, const char* const* argv) {
   using backstitch::mount::CommandLine;
-  const CommandLine line =
-      backstitch::mount::parse_command_line(argc, argv);
+  const CommandLine line = backstitch::mount::parse_command_line(argc, argv);
   switch (line.action) {
     case CommandLine::Action::kHelp:
       std::fputs(backstitch::mount::help_text().c_str(), stdout);

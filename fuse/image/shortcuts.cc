@@ -26,8 +26,7 @@ uint64_t count_by_seeking(const DiskImage& image, uint64_t begin,
 }
 
 // The whole chunks by the map's own count, the ragged ends by seeking.
-uint64_t count_in_chain(const ChainImage& image, uint64_t begin,
-                        uint64_t end) {
+uint64_t count_in_chain(const ChainImage& image, uint64_t begin, uint64_t end) {
   const uint64_t first = (begin + kChunkBytes - 1) / kChunkBytes;
   const uint64_t last = end / kChunkBytes;
   if (first >= last) return count_by_seeking(image, begin, end);

@@ -43,13 +43,12 @@ class Listing {
 
  private:
   bool add_plain(const DirectoryEntry& entry, off_t next) {
-    struct stat status{};
+    struct stat status {};
     status.st_ino = kUnknownInode;
     status.st_mode = entry.type;
-    const size_t needed =
-        fuse_add_direntry(request_, buffer_.data() + used_,
-                          buffer_.size() - used_, entry.name.c_str(), &status,
-                          next);
+    const size_t needed = fuse_add_direntry(request_, buffer_.data() + used_,
+                                            buffer_.size() - used_,
+                                            entry.name.c_str(), &status, next);
     return take(needed);
   }
 
@@ -60,8 +59,8 @@ class Listing {
     if (needed > buffer_.size() - used_) return false;
     fuse_entry_param parameters{};
     if (entry.node) {
-      parameters = remember_entry(driver_of(request_), parent_, entry.name,
-                                  entry.node);
+      parameters =
+          remember_entry(driver_of(request_), parent_, entry.name, entry.node);
     } else {
       // Without an inode the kernel takes the entry as readdir's.
       parameters.attr.st_ino = kUnknownInode;

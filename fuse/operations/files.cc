@@ -20,7 +20,7 @@ std::span<std::byte> reply_buffer(size_t size) {
   static constexpr size_t kAlignment = 4096;
   struct Free {
     void operator()(std::byte* bytes) const {
-      ::operator delete(bytes, std::align_val_t{kAlignment});
+      ::operator delete (bytes, std::align_val_t{kAlignment});
     }
   };
   thread_local std::unique_ptr<std::byte, Free> buffer;
@@ -29,7 +29,7 @@ std::span<std::byte> reply_buffer(size_t size) {
     buffer.reset();
     capacity = 0;
     buffer.reset(static_cast<std::byte*>(
-        ::operator new(size, std::align_val_t{kAlignment})));
+        ::operator new (size, std::align_val_t{kAlignment})));
     capacity = size;
   }
   return {buffer.get(), size};
@@ -42,8 +42,8 @@ void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
       return;
     }
     const NodePointer node = driver_of(request).inodes.get(inode);
-    auto opened = std::make_unique<OpenFile>(node->open(),
-                                             (file->flags & O_DIRECT) != 0);
+    auto opened =
+        std::make_unique<OpenFile>(node->open(), (file->flags & O_DIRECT) != 0);
     file->fh = reinterpret_cast<uint64_t>(opened.get());
     file->keep_cache = 1;
     file->noflush = 1;
@@ -59,8 +59,7 @@ void on_read(fuse_req_t request, fuse_ino_t /*inode*/, size_t size,
     OpenFile& opened = file_of_handle(file);
     const uint64_t end = opened.image().size();
     const auto begin = std::min(static_cast<uint64_t>(offset), end);
-    const auto bytes =
-        reply_buffer(std::min<uint64_t>(size, end - begin));
+    const auto bytes = reply_buffer(std::min<uint64_t>(size, end - begin));
     if (!bytes.empty()) driver_of(request).reader.read(opened, begin, bytes);
     fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()),
                    bytes.size());

@@ -31,7 +31,8 @@ void on_forget_multi(fuse_req_t request, size_t count,
   fuse_reply_none(request);
 }
 
-void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) {
+void on_getattr(fuse_req_t request, fuse_ino_t inode,
+                fuse_file_info* /*file*/) {
   answer(request, "getattr", ESTALE, [&] {
     const NodePointer node = driver_of(request).inodes.get(inode);
     struct stat status = node->attributes();

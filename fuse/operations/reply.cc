@@ -61,9 +61,12 @@ fuse_entry_param remember_entry(Driver& driver, fuse_ino_t parent,
   fuse_entry_param entry{};
   // First what may fail: a reference that the kernel does not learn of would
   // never be given back.
-  entry.attr = node->attributes();
-  entry.attr_timeout = timeout_seconds(*node);
-  entry.entry_timeout = entry.attr_timeout;
+  // Opening a file must not wait for its blocks to be counted; who wants to
+  // know them (stat, du) makes the kernel ask again.
+  bool exact = true;
+  entry.attr = node->quick_attributes(exact);
+  entry.entry_timeout = timeout_seconds(*node);
+  entry.attr_timeout = exact ? entry.entry_timeout : 0;
   const auto known = driver.inodes.remember(parent, name, std::move(node));
   entry.ino = known.inode;
   entry.attr.st_ino = known.inode;

@@ -36,7 +36,6 @@ void answer(fuse_req_t request, const char* what, int not_found,
 double timeout_seconds(const Node& node);
 
 // Counts a reference to the child and says what the kernel should know of it.
-// `attributes` are the node's.
 fuse_entry_param remember_entry(Driver& driver, fuse_ino_t parent,
                                 const std::string& name, NodePointer node);
 

@@ -24,7 +24,7 @@ void on_init(void* /*driver*/, fuse_conn_info* connection) {
 void on_statfs(fuse_req_t request, fuse_ino_t /*inode*/) {
   answer(request, "statfs", ESTALE, [&] {
     const auto& repository = driver_of(request).tree.catalog->repository();
-    struct statvfs status{};
+    struct statvfs status {};
     if (::statvfs(repository.c_str(), &status) != 0)
       throw system_error(errno, "examine " + repository.string());
     status.f_namemax = 255;

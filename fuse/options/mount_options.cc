@@ -20,19 +20,52 @@ struct Word {
 // mount(8)'s and systemd.mount(5)'s own words. The mount is always read-only,
 // nosuid and nodev, so the words that ask for less change nothing.
 constexpr std::array<std::string_view, 43> kAccepted = {
-    "_netdev",    "async",         "atime",      "auto",      "comment",
-    "defaults",   "dev",           "diratime",   "dirsync",   "exec",
-    "fsname",     "group",         "iversion",   "lazytime",  "loud",
-    "mand",       "noauto",        "nodev",      "nodiratime", "nofail",
-    "noiversion", "nolazytime",    "nomand",     "norelatime", "nostrictatime",
-    "nosuid",     "nouser",        "owner",      "relatime",  "ro",
-    "rw",         "silent",        "strictatime", "subtype",  "suid",
-    "sync",       "user",          "users",      "uhelper",   "helper",
-    "default_permissions",         "noowner",    "nogroup",
+    "_netdev",
+    "async",
+    "atime",
+    "auto",
+    "comment",
+    "defaults",
+    "dev",
+    "diratime",
+    "dirsync",
+    "exec",
+    "fsname",
+    "group",
+    "iversion",
+    "lazytime",
+    "loud",
+    "mand",
+    "noauto",
+    "nodev",
+    "nodiratime",
+    "nofail",
+    "noiversion",
+    "nolazytime",
+    "nomand",
+    "norelatime",
+    "nostrictatime",
+    "nosuid",
+    "nouser",
+    "owner",
+    "relatime",
+    "ro",
+    "rw",
+    "silent",
+    "strictatime",
+    "subtype",
+    "suid",
+    "sync",
+    "user",
+    "users",
+    "uhelper",
+    "helper",
+    "default_permissions",
+    "noowner",
+    "nogroup",
 };
 constexpr std::array<std::string_view, 6> kPassedOn = {
-    "noexec",     "noatime",    "context",
-    "fscontext",  "defcontext", "rootcontext"};
+    "noexec", "noatime", "context", "fscontext", "defcontext", "rootcontext"};
 
 std::vector<Word> split(const std::string& text) {
   std::vector<Word> words(1);
@@ -65,9 +98,9 @@ unsigned parse_number(const Word& word, unsigned least, unsigned most) {
   const char* end = word.value.data() + word.value.size();
   const auto [rest, code] = std::from_chars(word.value.data(), end, value);
   if (code != std::errc() || rest != end || value < least || value > most) {
-    throw usage("-o " + word.name + ": \"" + word.value + "\" is not a number " +
-                "from " + std::to_string(least) + " to " +
-                std::to_string(most));
+    throw usage("-o " + word.name + ": \"" + word.value +
+                "\" is not a number " + "from " + std::to_string(least) +
+                " to " + std::to_string(most));
   }
   return value;
 }
@@ -116,8 +149,8 @@ void parse_mount_options(const std::string& text, MountOptions& options) {
     if (parse_own(word, options) || is_generic(word.name)) continue;
     if (std::ranges::find(kPassedOn, word.name) == kPassedOn.end())
       throw usage("-o " + word.name + ": no such mount option");
-    options.passed_on.push_back(
-        word.has_value ? word.name + "=" + word.value : word.name);
+    options.passed_on.push_back(word.has_value ? word.name + "=" + word.value
+                                               : word.name);
   }
 }
 

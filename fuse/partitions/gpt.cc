@@ -45,8 +45,7 @@ std::optional<Header> read_header(const format::DiskImage& disk,
 
 // The array of entries, or nothing when it lies outside or its CRC differs.
 std::optional<Bytes> read_entries(const format::DiskImage& disk,
-                                  uint64_t sector_bytes,
-                                  const Header& header) {
+                                  uint64_t sector_bytes, const Header& header) {
   const uint64_t sectors = disk.size() / sector_bytes;
   const uint64_t bytes =
       static_cast<uint64_t>(header.entry_count) * header.entry_bytes;

@@ -34,8 +34,8 @@ void add_logical(const format::DiskImage& disk, uint64_t extended_first,
       if (is_extended(entry.type)) {
         if (next == 0) next = extended_first + entry.first;
       } else {
-        add_partition(partitions, number++, record + entry.first,
-                      entry.sectors, kSectorBytes, disk.size());
+        add_partition(partitions, number++, record + entry.first, entry.sectors,
+                      kSectorBytes, disk.size());
       }
     }
     if (next == 0) return;

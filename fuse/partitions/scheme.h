@@ -14,13 +14,14 @@ inline constexpr uint64_t kMbrBytes = 512;
 struct MbrEntry {
   uint8_t status = 0;
   uint8_t type = 0;
-  uint32_t first = 0;   // sectors, relative; see the scheme
+  uint32_t first = 0;  // sectors, relative; see the scheme
   uint32_t sectors = 0;
 };
 using MbrTable = std::array<MbrEntry, 4>;
 
 // The four entries of a boot record, or nothing when the sector is not one: no
-// signature, or a status byte that shows that it is a file system's boot sector.
+// signature, or a status byte that shows that it is a file system's boot
+// sector.
 std::optional<MbrTable> decode_mbr(
     std::span<const std::byte, kMbrBytes> sector);
 // Whether the record says that the disk has a GPT.

@@ -27,9 +27,9 @@ class SequenceTracker {
 
  private:
   struct State {
-    uint64_t next = 0;        // where a sequential reader goes on
-    uint64_t run_bytes = 0;   // read in sequence so far
-    uint64_t asked_end = 0;   // fetched or being fetched up to here
+    uint64_t next = 0;       // where a sequential reader goes on
+    uint64_t run_bytes = 0;  // read in sequence so far
+    uint64_t asked_end = 0;  // fetched or being fetched up to here
   };
   Synchronized<State> state_;
 };

@@ -8,8 +8,7 @@ WorkerPool::WorkerPool(unsigned threads, size_t max_waiting)
     : max_waiting_(max_waiting) {
   const BlockedSignals blocked;  // inherited by the threads
   for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back(
-        [this](const std::stop_token& stop) { work(stop); });
+    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
 }
 

@@ -24,7 +24,8 @@ std::string CapturedStderr::finish() {
   restore();
   std::array<char, 2048> buffer{};
   const ssize_t got = ::pread(memory_.get(), buffer.data(), buffer.size(), 0);
-  std::string text(buffer.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  std::string text(buffer.data(),
+                   static_cast<size_t>(std::max<ssize_t>(got, 0)));
   while (!text.empty() && text.back() == '\n') text.pop_back();
   for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; ++at)
     text.replace(at, 1, "; ");

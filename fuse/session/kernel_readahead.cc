@@ -14,8 +14,7 @@ std::string set_kernel_readahead(dev_t device, unsigned kilobytes) {
                            "/read_ahead_kb";
   try {
     const std::string text = std::to_string(kilobytes);
-    File::open(path, O_WRONLY)
-        .write_at(0, std::as_bytes(std::span(text)));
+    File::open(path, O_WRONLY).write_at(0, std::as_bytes(std::span(text)));
   } catch (const Error& error) {
     return error.what();
   }

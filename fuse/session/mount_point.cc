@@ -26,10 +26,10 @@ bool find_helper() {
   const char* path = ::getenv("PATH");
   std::string directories = path != nullptr ? path : "";
   for (size_t begin = 0; begin < directories.size();) {
-    const size_t end = std::min(directories.find(':', begin),
-                                directories.size());
-    const fs::path file = fs::path(directories.substr(begin, end - begin)) /
-                          kHelper;
+    const size_t end =
+        std::min(directories.find(':', begin), directories.size());
+    const fs::path file =
+        fs::path(directories.substr(begin, end - begin)) / kHelper;
     if (::access(file.c_str(), X_OK) == 0) return true;
     begin = end + 1;
   }
@@ -72,13 +72,14 @@ fs::path absolute_parent(const fs::path& path) {
 }
 
 void remove_remains(const fs::path& mount_point) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(mount_point.c_str(), &status) == 0 || errno != ENOTCONN) return;
   const fs::path path = absolute_parent(mount_point);
   if (mounted_type(path) == "fuse.backstitchfs") detach(path);
   if (::stat(mount_point.c_str(), &status) == 0 || errno != ENOTCONN) return;
   throw Error(ErrorKind::kBusy,
-              path.string() + ": the driver of what is mounted there is gone; " +
+              path.string() +
+                  ": the driver of what is mounted there is gone; " +
                   "remove it with: fusermount3 -uz " + path.string());
 }
 
@@ -102,14 +103,16 @@ void check_place(const fs::path& path, const fs::path& repository,
   }
   if (::geteuid() != 0 && ::access(path.c_str(), W_OK) != 0) {
     throw Error(ErrorKind::kFailed,
-                path.string() + ": you need write access to the directory to "
-                                "mount on it");
+                path.string() +
+                    ": you need write access to the directory to "
+                    "mount on it");
   }
   std::error_code code;
   if (!options.nonempty && !fs::is_empty(path, code) && !code) {
     throw Error(ErrorKind::kBusy,
-                path.string() + ": the directory is not empty (-o nonempty "
-                                "hides what is in it)");
+                path.string() +
+                    ": the directory is not empty (-o nonempty "
+                    "hides what is in it)");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "fuse/session/serve.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -31,6 +32,13 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// By default each of the many threads keeps freed memory to itself.
+void limit_memory_pools() {
+#ifdef M_ARENA_MAX
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 fs::path canonical_repository(const std::string& repository) {
   std::error_code code;
   fs::path path = fs::canonical(repository, code);
@@ -52,10 +60,8 @@ format::CacheSizes cache_sizes(const MountOptions& options) {
 TreeContext make_context(const format::Repository& repository,
                          const MountOptions& options) {
   TreeContext context;
-  context.images =
-      std::make_unique<ChainImageFactory>(cache_sizes(options));
-  context.catalog =
-      make_catalog(repository, *context.images, options.points);
+  context.images = std::make_unique<ChainImageFactory>(cache_sizes(options));
+  context.catalog = make_catalog(repository, *context.images, options.points);
   context.uid = ::getuid();
   context.gid = ::getgid();
   if (options.allow_other) {
@@ -68,27 +74,31 @@ TreeContext make_context(const format::Repository& repository,
 
 // Asks the tree for its root as any reader does; when the answer is there the
 // tree can be read, and the kernel's read-ahead of the mount can be set.
+void check_readable(const fs::path& mount_point, unsigned readahead_kb) {
+  struct stat status {};
+  if (::stat(mount_point.c_str(), &status) != 0)
+    throw system_error(errno, "read " + mount_point.string() + " once mounted");
+  if (readahead_kb == 0) return;
+  const std::string why = set_kernel_readahead(status.st_dev, readahead_kb);
+  if (!why.empty()) spdlog::debug("read-ahead stays as it is: {}", why);
+}
+
+// The body of a thread: nothing may leave it.
 void announce(const fs::path& mount_point, const MountOptions& options,
-              Startup& startup) {
-  struct stat status{};
-  if (::stat(mount_point.c_str(), &status) != 0) {
-    startup.fail(exit_code(ErrorKind::kFailed),
-                 mount_point.string() + ": cannot be read once mounted: " +
-                     std::strerror(errno));
-    return;
+              Startup& startup) noexcept {
+  try {
+    check_readable(mount_point, options.readahead_kb);
+    startup.succeed();
+  } catch (const std::exception& error) {
+    startup.fail(exit_code(ErrorKind::kFailed), error.what());
   }
-  if (options.readahead_kb > 0) {
-    const std::string why =
-        set_kernel_readahead(status.st_dev, options.readahead_kb);
-    if (!why.empty()) spdlog::debug("read-ahead stays as it is: {}", why);
-  }
-  startup.succeed();
 }
 
 void mount_and_serve(const CommandLine& line, Startup& startup) {
   const MountOptions& options = line.mount;
   start_log(line);
   raise_file_limit();
+  limit_memory_pools();
   const auto repository =
       format::Repository::open(canonical_repository(line.repository));
   check_fuse(options);

@@ -7,7 +7,8 @@ namespace backstitch::mount {
 BlockedSignals::BlockedSignals() {
   sigset_t blocked;
   sigemptyset(&blocked);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&blocked, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaddset(&blocked, signal);
   pthread_sigmask(SIG_BLOCK, &blocked, &before_);
 }
 

@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t kBlockBytes = 512;  // of st_blocks, stat(2)
 
 struct stat owned(const TreeContext& context, mode_t mode, nlink_t links) {
-  struct stat status{};
+  struct stat status {};
   status.st_mode = mode;
   status.st_nlink = links;
   status.st_uid = context.uid;
@@ -28,7 +28,7 @@ void set_time(struct stat& status, format::Time time) {
 }
 
 void copy_time(struct stat& status, const std::filesystem::path& origin) {
-  struct stat source{};
+  struct stat source {};
   if (::stat(origin.c_str(), &source) != 0)
     throw system_error(errno, "examine " + origin.string());
   status.st_atim = status.st_mtim = status.st_ctim = source.st_mtim;

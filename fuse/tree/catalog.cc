@@ -25,6 +25,15 @@ std::vector<uint32_t> LiveCatalog::points(const std::string& domain) const {
   return repository_.domain(domain).points();
 }
 
+// Looks at manifests from the end: one is enough, of a thousand.
+uint32_t LiveCatalog::latest(const std::string& domain) const {
+  const format::Domain in = repository_.domain(domain);
+  uint32_t number = in.last_number();
+  while (number > 0 && !std::filesystem::exists(manifest_path(in, number)))
+    --number;
+  return number;
+}
+
 DirectoryPointer LiveCatalog::point(const std::string& domain, uint32_t number,
                                     const DirectoryPointer& known) const {
   if (known && known->is_current()) return known;
@@ -62,6 +71,10 @@ std::vector<uint32_t> FixedCatalog::points(const std::string& domain) const {
   std::vector<uint32_t> numbers;
   for (const auto& point : shown(domain).points) numbers.push_back(point.first);
   return numbers;
+}
+
+uint32_t FixedCatalog::latest(const std::string& domain) const {
+  return shown(domain).points.rbegin()->first;
 }
 
 DirectoryPointer FixedCatalog::point(const std::string& domain, uint32_t number,

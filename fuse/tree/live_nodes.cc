@@ -21,12 +21,12 @@ class Latest : public Node {
     return dynamic_cast<const Latest*>(&other) != nullptr;
   }
   std::string link_target() const override {
-    const auto points = context_.catalog->points(domain_);
-    if (points.empty()) {
+    const uint32_t number = context_.catalog->latest(domain_);
+    if (number == 0) {
       throw Error(ErrorKind::kNotFound,
                   format::printable(domain_) + ": has no points");
     }
-    return format::point_name(points.back());
+    return format::point_name(number);
   }
 
  private:

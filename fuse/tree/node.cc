@@ -11,6 +11,11 @@ namespace {
 
 }  // namespace
 
+struct stat Node::quick_attributes(bool& exact) const {
+  exact = true;
+  return attributes();
+}
+
 NodePointer Node::child(const std::string& /*name*/,
                         const NodePointer& /*known*/) const {
   refuse("lookup in what is no directory");

@@ -50,6 +50,9 @@ class Node {
 
   // Without st_ino.
   virtual struct stat attributes() const = 0;
+  // The same at once, with st_blocks too high where they would have to be
+  // counted; `exact` is then set to false.
+  virtual struct stat quick_attributes(bool& exact) const;
   // Whether name and attributes can never change while the node is known.
   virtual bool is_constant() const { return false; }
   // Whether `other`, found later under the same name, is the same thing.

@@ -32,6 +32,11 @@ FilePointer find_name(const std::vector<FilePointer>& files,
 
 }  // namespace
 
+std::filesystem::path manifest_path(const format::Domain& domain,
+                                    uint32_t number) {
+  return domain.path() / format::point_name(number) / "point.json";
+}
+
 PointDirectory::PointDirectory(format::Domain domain, uint32_t number,
                                ImageFactory& images)
     : domain_(std::move(domain)), number_(number), images_(images) {
@@ -68,8 +73,8 @@ std::string PointDirectory::label() const {
 }
 
 std::optional<PointDirectory::Stamp> PointDirectory::stamp() const {
-  const auto path = domain_.path() / format::point_name(number_) / "point.json";
-  struct stat status{};
+  const std::filesystem::path path = manifest_path(domain_, number_);
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return Stamp{static_cast<uint64_t>(status.st_dev),
                static_cast<uint64_t>(status.st_ino),
@@ -84,7 +89,8 @@ std::vector<FilePointer> PointDirectory::files() const {
   std::vector<FilePointer> all = files_;
   const std::vector<FilePointer>& found = partitions();
   all.insert(all.end(), found.begin(), found.end());
-  std::ranges::sort(all, {}, [](const FilePointer& file) { return file->name; });
+  std::ranges::sort(all, {},
+                    [](const FilePointer& file) { return file->name; });
   return all;
 }
 
@@ -99,7 +105,8 @@ FilePointer PointDirectory::file(const std::string& name) const {
 HeldPointer PointDirectory::hold() const {
   return held_.with([&](std::weak_ptr<HeldPoint>& held) {
     if (HeldPointer already = held.lock()) return already;
-    auto now = std::make_shared<HeldPoint>(domain_.open_point(number_), images_);
+    auto now =
+        std::make_shared<HeldPoint>(domain_.open_point(number_), images_);
     if (now->point().manifest().id != id_) {
       throw Error(ErrorKind::kNotFound,
                   label() + ": was deleted, and its number used again");
@@ -145,6 +152,11 @@ void PointDirectory::add_partitions(HeldPoint& held, const FileEntry& disk,
     found.push_back(make_entry(FileEntry::Kind::kPartition, name, disk.source,
                                part.offset, part.length));
   }
+}
+
+uint64_t PointDirectory::data_bytes_at_most(const FileEntry& file) const {
+  const uint64_t bytes = file.data_bytes;
+  return bytes == FileEntry::kUncounted ? file.length : bytes;
 }
 
 uint64_t PointDirectory::data_bytes(const FileEntry& file) const {

@@ -24,8 +24,8 @@ struct FileEntry {
   enum class Kind { kDisk, kPartition, kSideFile };
 
   Kind kind = Kind::kDisk;
-  std::string name;    // in the directory: "vda.p1.raw"
-  std::string source;  // the disk ("vda") or side file that it comes from
+  std::string name;     // in the directory: "vda.p1.raw"
+  std::string source;   // the disk ("vda") or side file that it comes from
   uint64_t offset = 0;  // in the disk
   uint64_t length = 0;
   // Bytes not known to be zero; kUncounted until somebody asks (partitions).
@@ -33,6 +33,10 @@ struct FileEntry {
   mutable std::atomic<uint64_t> data_bytes = kUncounted;
 };
 using FilePointer = std::shared_ptr<const FileEntry>;
+
+// Whose presence makes a directory a point.
+std::filesystem::path manifest_path(const format::Domain& domain,
+                                    uint32_t number);
 
 // A locked point and the images that were opened from it. Thread-safe.
 class HeldPoint {
@@ -80,8 +84,11 @@ class PointDirectory {
   // Locks the point, or joins who has it locked. Throws kNotFound when it is no
   // longer the point that was read.
   HeldPointer hold() const;
-  // Bytes that `du` should count; counted once.
+  // Bytes that `du` should count. Counted once, which takes a while for the
+  // partitions of a large disk.
   uint64_t data_bytes(const FileEntry& file) const;
+  // The same when it is known, else no less, at once.
+  uint64_t data_bytes_at_most(const FileEntry& file) const;
 
  private:
   // Names a version of the manifest file.

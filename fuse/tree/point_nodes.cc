@@ -15,6 +15,11 @@ class FileNode : public Node {
     return frozen_file(context_, point_->time(), file_->length,
                        point_->data_bytes(*file_));
   }
+  struct stat quick_attributes(bool& exact) const override {
+    exact = file_->data_bytes != FileEntry::kUncounted;
+    return frozen_file(context_, point_->time(), file_->length,
+                       point_->data_bytes_at_most(*file_));
+  }
   bool is_constant() const override { return true; }
   bool is_same(const Node& other) const override {
     const auto* file = dynamic_cast<const FileNode*>(&other);
@@ -53,9 +58,9 @@ class PointNode : public Node {
     if (known) return known;
     if (FilePointer file = point_->file(name))
       return make_file(context_, point_, std::move(file));
-    throw Error(ErrorKind::kNotFound, point_->label() + "/" +
-                                          format::printable(name) +
-                                          ": no such file");
+    throw Error(
+        ErrorKind::kNotFound,
+        point_->label() + "/" + format::printable(name) + ": no such file");
   }
 
   std::vector<DirectoryEntry> list() const override {

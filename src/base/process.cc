@@ -34,7 +34,8 @@ struct Launch {
   std::vector<char*> arguments;
   std::vector<std::string> environment_text;
   std::vector<char*> environment;
-  char* listen_pid = nullptr;  // the digits of LISTEN_PID=, filled in by the child
+  char* listen_pid =
+      nullptr;  // the digits of LISTEN_PID=, filled in by the child
   std::string program;
   int out = -1;
   int err = -1;
@@ -105,8 +106,8 @@ Launch prepare(const Arguments& arguments, const std::string& package,
                (launch.options.share_stderr || ::dup2(launch.err, 2) == 2);
   if (launch.options.listen_fd >= 0) {
     std::to_chars(launch.listen_pid, launch.listen_pid + 15, ::getpid());
-    ready = ready && ::dup2(launch.options.listen_fd, kFirstListenFd) ==
-                         kFirstListenFd;
+    ready = ready &&
+            ::dup2(launch.options.listen_fd, kFirstListenFd) == kFirstListenFd;
     // dup2 onto itself leaves close-on-exec as it was.
     ::fcntl(kFirstListenFd, F_SETFD, 0);
   }

@@ -42,7 +42,8 @@ class Process {
   ~Process();
 
   pid_t pid() const { return pid_; }
-  // How it ended (as from waitpid), empty while it runs. Waits up to `patience`.
+  // How it ended (as from waitpid), empty while it runs. Waits up to
+  // `patience`.
   std::optional<int> wait(std::chrono::milliseconds patience);
   int wait();
   // SIGTERM, and SIGKILL for one that does not go; gives how it ended.

@@ -18,7 +18,7 @@ void on_stop_signal(int signal_number) {
 }  // namespace
 
 void catch_stop_signals() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
@@ -29,8 +29,7 @@ void catch_stop_signals() {
 void check_stop() {
   if (stop_asked == 0) return;
   throw Error(ErrorKind::kInterrupted,
-              stop_asked == SIGTERM ? "interrupted by SIGTERM"
-                                    : "interrupted");
+              stop_asked == SIGTERM ? "interrupted by SIGTERM" : "interrupted");
 }
 
 int stop_signal() { return stop_asked; }

@@ -1,4 +1,6 @@
 // backstitch restore: disks of a point to files or block devices.
+#include "src/recovery/restore.h"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -9,7 +11,6 @@
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/output.h"
-#include "src/recovery/restore.h"
 
 namespace backstitch::cli {
 

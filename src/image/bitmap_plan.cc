@@ -23,8 +23,7 @@ std::string why_not_through(const ImageInfo& image, const std::string& disk,
            " to " + format_bytes(image.size_bytes);
   }
   if (base.checkpoint.empty()) return point + " left no bitmap";
-  const ImageBitmap* bitmap =
-      image.bitmap(bitmap_name(base.checkpoint, disk));
+  const ImageBitmap* bitmap = image.bitmap(bitmap_name(base.checkpoint, disk));
   if (bitmap == nullptr) return "the image has no bitmap of " + point;
   if (bitmap->in_use) {
     return "the bitmap of " + point +
@@ -93,8 +92,8 @@ std::vector<std::string> obsolete_bitmaps(
   std::vector<std::string> obsolete;
   for (const ImageBitmap& bitmap : image.bitmaps) {
     if (!is_our_bitmap(bitmap.name, prefix)) continue;
-    const bool kept = std::ranges::any_of(
-        keep, [&](const std::string& checkpoint) {
+    const bool kept =
+        std::ranges::any_of(keep, [&](const std::string& checkpoint) {
           return bitmap.name == bitmap_name(checkpoint, disk);
         });
     if (!kept || bitmap.in_use) obsolete.push_back(bitmap.name);

@@ -125,8 +125,8 @@ class ImageBackup {
       }
       Job job{argument.disk, infos[i],
               plan_read(infos[i], argument.disk, plan.level, manifest)};
-      job.holds_bitmap = plan.level != Level::kCopy &&
-                         why_no_bitmap(infos[i]).empty();
+      job.holds_bitmap =
+          plan.level != Level::kCopy && why_no_bitmap(infos[i]).empty();
       jobs_.push_back(std::move(job));
     }
     writer_.emplace(repository_, *domain_, std::move(plan),
@@ -143,8 +143,7 @@ class ImageBackup {
   void remove_useless(Job& job) {
     if (!job.holds_bitmap) return;
     const auto obsolete = obsolete_bitmaps(
-        job.image, job.disk,
-        checkpoint_prefix(repository_.id(), request_.name),
+        job.image, job.disk, checkpoint_prefix(repository_.id(), request_.name),
         useful_checkpoints(*domain_, job.disk));
     for (const std::string& bitmap : obsolete) {
       spdlog::debug("{}: removing the bitmap {}", job.image.path.string(),

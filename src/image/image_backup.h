@@ -1,11 +1,11 @@
 // Backup of the image files of a machine that is off.
 //
-// The order makes sure that no write between two backups can be missed, whatever
-// fails: a new dirty bitmap is added to each image before the first byte is
-// read; what changed is read through the bitmap of the point before; that one is
-// removed only after the new point is committed. Whatever fails in between, the
-// new bitmap goes and the old one has recorded everything. After a kill the next
-// run finds the new one without a point and removes it.
+// The order makes sure that no write between two backups can be missed,
+// whatever fails: a new dirty bitmap is added to each image before the first
+// byte is read; what changed is read through the bitmap of the point before;
+// that one is removed only after the new point is committed. Whatever fails in
+// between, the new bitmap goes and the old one has recorded everything. After a
+// kill the next run finds the new one without a point and removes it.
 #pragma once
 
 #include <optional>

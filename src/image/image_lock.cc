@@ -22,7 +22,7 @@ constexpr off_t kSharesNoWrite = 201;
 constexpr off_t kSharesNoResize = 203;
 
 struct flock byte_lock(short type, off_t offset) {
-  struct flock lock{};
+  struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = offset;
@@ -95,7 +95,7 @@ bool writes_to(const fs::path& process, const struct stat& image) {
   std::error_code code;
   for (fs::directory_iterator entry(process / "fd", code), end;
        !code && entry != end; entry.increment(code)) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(entry->path().c_str(), &status) == 0 &&
         same_file(status, image) &&
         open_for_writing(process, entry->path().filename())) {
@@ -123,7 +123,7 @@ ImageLock::ImageLock(const fs::path& image)
 }
 
 void ImageLock::check_unchanged() const {
-  struct stat now{};
+  struct stat now {};
   if (::fstat(file_.fd(), &now) != 0)
     throw system_error(errno, "examine " + file_.path().string());
   if (now.st_size == before_.st_size &&
@@ -132,9 +132,9 @@ void ImageLock::check_unchanged() const {
     return;
   }
   const std::string users = image_users(file_.path());
-  throw Error(ErrorKind::kBusy,
-              file_.path().string() + " was written to while it was read" +
-                  (users.empty() ? "" : ", by " + users));
+  throw Error(ErrorKind::kBusy, file_.path().string() +
+                                    " was written to while it was read" +
+                                    (users.empty() ? "" : ", by " + users));
 }
 
 void refuse_if_in_use(const fs::path& image) {
@@ -142,7 +142,7 @@ void refuse_if_in_use(const fs::path& image) {
 }
 
 std::string image_users(const fs::path& image) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(image.c_str(), &status) != 0) return {};
   const std::string self = std::to_string(::getpid());
   std::string users;

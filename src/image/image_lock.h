@@ -26,7 +26,7 @@ class ImageLock {
 
  private:
   File file_;
-  struct stat before_{};
+  struct stat before_ {};
 };
 
 // Throws kBusy, naming the owner, when a machine is writing to the image now.

@@ -14,7 +14,7 @@ namespace {
 
 // The device and inode of a file, the number of a block device.
 std::string identity(const std::filesystem::path& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     throw system_error(errno, "open the image " + path.string());
   if (S_ISBLK(status.st_mode)) return "b" + std::to_string(status.st_rdev);

@@ -13,8 +13,8 @@ namespace backstitch::engine {
 // kUnsupported on an encrypted one.
 //
 // A format that is found out from the content is only believed where that is
-// safe: the guest owns the content of a raw disk, and could write a header there
-// that names any file of the host as its backing file.
+// safe: the guest owns the content of a raw disk, and could write a header
+// there that names any file of the host as its backing file.
 std::vector<ImageInfo> probe_images(const std::vector<ImageArgument>& images);
 
 // `before` is the format that an earlier point recorded, empty if none did.

@@ -2,7 +2,8 @@
 //
 // Paths are made absolute and are always given with a format, so that nothing
 // in a name (a leading dash, "json:", a colon, a comma) has a meaning to QEMU.
-// Failures are Errors with qemu-img's own words; kUnsupported when it is missing.
+// Failures are Errors with qemu-img's own words; kUnsupported when it is
+// missing.
 #pragma once
 
 #include <cstdint>

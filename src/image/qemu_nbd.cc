@@ -42,10 +42,9 @@ Fd listen_at(const fs::path& path) {
 }
 
 Arguments command_line(const fs::path& image, const QemuNbdOptions& options) {
-  Arguments arguments = {
-      "qemu-nbd", "--persistent",
-      "--shared=" + std::to_string(QemuNbd::kConnections),
-      "--format=" + options.format};
+  Arguments arguments = {"qemu-nbd", "--persistent",
+                         "--shared=" + std::to_string(QemuNbd::kConnections),
+                         "--format=" + options.format};
   if (!options.bitmap.empty())
     arguments.push_back("--bitmap=" + options.bitmap);
   if (options.writable) {
@@ -64,9 +63,9 @@ QemuNbd::QemuNbd(const fs::path& image, const QemuNbdOptions& options)
   socket_ = directory_ / "nbd";
   try {
     const Fd listening = listen_at(socket_);
-    process_.emplace(Process::start(
-        command_line(image, options), kQemuPackage,
-        {.die_with_us = true, .listen_fd = listening.get()}));
+    process_.emplace(
+        Process::start(command_line(image, options), kQemuPackage,
+                       {.die_with_us = true, .listen_fd = listening.get()}));
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(directory_, ignored);

@@ -11,8 +11,8 @@
 namespace backstitch::engine {
 
 struct QemuNbdOptions {
-  std::string format;   // of the image
-  std::string bitmap;   // to be exported; empty: none
+  std::string format;  // of the image
+  std::string bitmap;  // to be exported; empty: none
   bool writable = false;
 };
 

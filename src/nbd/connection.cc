@@ -111,8 +111,7 @@ void NbdConnection::poll(const std::string& what) const {
   if (nbd_poll(handle_.get(), poll_ms_) == -1) throw nbd_failure(what);
 }
 
-void NbdConnection::block_status(uint64_t offset, uint64_t length,
-                                 Take take,
+void NbdConnection::block_status(uint64_t offset, uint64_t length, Take take,
                                  const std::stop_token& stop) const {
   const std::string what =
       "query the extents at offset " + std::to_string(offset);
@@ -131,8 +130,7 @@ void NbdConnection::block_status(uint64_t offset, uint64_t length,
   }
   if (const int code = query->error; code != 0) {
     throw Error(ErrorKind::kFailed,
-                "cannot " + what + ": " + std::strerror(code),
-                code);
+                "cannot " + what + ": " + std::strerror(code), code);
   }
 }
 

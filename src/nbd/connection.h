@@ -21,8 +21,9 @@ struct NbdAddress {
   std::string export_name;  // empty: the default export
 };
 
-// How long a wait on a connection lasts at most before it looks at other things:
-// a stop, or what another thread that shares the connection has received.
+// How long a wait on a connection lasts at most before it looks at other
+// things: a stop, or what another thread that shares the connection has
+// received.
 inline constexpr int kPollMs = 100;
 inline constexpr int kSharedPollMs = 2;
 

@@ -43,8 +43,8 @@ void feed(BlockSource& source, Flow& flow, const std::stop_token& stop) {
 void start(BlockReader& reader, Piece& piece) {
   const uint64_t whole = piece.run.count * kChunkBytes;
   std::memset(piece.buffer.get() + piece.bytes, 0, whole - piece.bytes);
-  reader.start(piece.run.first * kChunkBytes,
-               {piece.buffer.get(), piece.bytes}, &piece);
+  reader.start(piece.run.first * kChunkBytes, {piece.buffer.get(), piece.bytes},
+               &piece);
 }
 
 void read(BlockSource& source, Flow& flow, unsigned depth,
@@ -100,15 +100,15 @@ void write(format::DiskWriter& disk, const Piece& piece) {
 }
 
 // The caller's thread: the one writer, and the one that looks for a stop.
-CopyResult write_all(Flow& flow, format::DiskWriter& disk,
-                     Progress& progress) {
+CopyResult write_all(Flow& flow, format::DiskWriter& disk, Progress& progress) {
   CopyResult result;
   while (!flow.ended()) {
     check_stop();
     Piece* const piece = flow.next_to_write();
     if (piece == nullptr) continue;
     write(disk, *piece);
-    if (piece->run.state == ChunkState::kData) result.read_bytes += piece->bytes;
+    if (piece->run.state == ChunkState::kData)
+      result.read_bytes += piece->bytes;
     progress.advance(piece->bytes);
     flow.was_written(piece);
   }

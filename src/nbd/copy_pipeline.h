@@ -10,8 +10,8 @@
 namespace backstitch::engine {
 
 struct CopyOptions {
-  unsigned sifters = 0;  // threads that hash and compress; 0: one a core
-  unsigned depth = 4;    // requests under way for each reader
+  unsigned sifters = 0;   // threads that hash and compress; 0: one a core
+  unsigned depth = 4;     // requests under way for each reader
   unsigned buffers = 48;  // of 512 KiB: bounds what is in flight
 };
 

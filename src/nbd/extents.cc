@@ -98,9 +98,8 @@ std::optional<ChunkRun> ChunkRuns::next() {
   const uint64_t chunk_end =
       std::min(size_, begin - begin % kChunkBytes + kChunkBytes);
   const Uniform uniform = uniform_at(begin);
-  uint64_t end = uniform.end == size_
-                     ? size_
-                     : uniform.end - uniform.end % kChunkBytes;
+  uint64_t end =
+      uniform.end == size_ ? size_ : uniform.end - uniform.end % kChunkBytes;
   ChunkState state = uniform.state;
   if (end < chunk_end) {
     state = mixed_chunk(begin, chunk_end);

@@ -78,9 +78,8 @@ void Flow::was_read(Piece* piece) {
 
 Piece* Flow::next_to_sift() {
   std::unique_lock lock(mutex_);
-  if (!wait(lock, siftable_, [&] {
-        return !to_sift_.empty() || (fed_ && being_read_ == 0);
-      })) {
+  if (!wait(lock, siftable_,
+            [&] { return !to_sift_.empty() || (fed_ && being_read_ == 0); })) {
     return nullptr;
   }
   if (to_sift_.empty()) return nullptr;

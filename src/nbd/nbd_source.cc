@@ -91,8 +91,7 @@ NbdSource::NbdSource(const NbdAddress& address, const NbdSourceOptions& options)
   const std::vector<std::string> allocation = {kAllocationContext};
   const std::vector<std::string> bitmap = {bitmap_context_};
   const bool with_bitmap = !options.bitmap.empty();
-  allocation_connection_ =
-      std::make_shared<NbdConnection>(address, allocation);
+  allocation_connection_ = std::make_shared<NbdConnection>(address, allocation);
   multi_ = allocation_connection_->can_multi_conn();
   bitmap_connection_ = allocation_connection_;
   if (with_bitmap && multi_) {
@@ -126,8 +125,7 @@ void NbdSource::query(const NbdConnection& connection, uint64_t offset,
         if (bitmap_ && context == bitmap_context_) bitmap_->absorb(at, pairs);
       },
       stop_);
-  if (stop_.stop_requested())
-    throw Error(ErrorKind::kInterrupted, "stopped");
+  if (stop_.stop_requested()) throw Error(ErrorKind::kInterrupted, "stopped");
 }
 
 std::optional<ChunkRun> NbdSource::next_run(std::stop_token stop) {
@@ -140,7 +138,9 @@ std::optional<ChunkRun> NbdSource::next_run(std::stop_token stop) {
   }
 }
 
-unsigned NbdSource::max_readers() const { return multi_ ? options_.readers : 1; }
+unsigned NbdSource::max_readers() const {
+  return multi_ ? options_.readers : 1;
+}
 
 std::unique_ptr<BlockReader> NbdSource::open_reader() {
   if (!multi_) return std::make_unique<NbdReader>(bitmap_connection_);

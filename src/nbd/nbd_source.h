@@ -30,8 +30,7 @@ class NbdSource : public BlockSource {
   std::unique_ptr<BlockReader> open_reader() override;
 
  private:
-  void query(const NbdConnection& connection, uint64_t offset,
-             uint64_t length);
+  void query(const NbdConnection& connection, uint64_t offset, uint64_t length);
 
   const NbdAddress address_;
   const NbdSourceOptions options_;

@@ -15,7 +15,7 @@ namespace backstitch::engine {
 namespace fs = std::filesystem;
 
 void check_new_file(const fs::path& target, bool overwrite) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(target.c_str(), &status) != 0) return;
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorKind::kUsage,
@@ -49,8 +49,7 @@ NewFile::~NewFile() {
 void NewFile::publish(Durability durability) {
   rename_path(path_, target_, overwrite_);
   path_.clear();
-  if (durability == Durability::kSynced)
-    sync_directory(target_.parent_path());
+  if (durability == Durability::kSynced) sync_directory(target_.parent_path());
 }
 
 }  // namespace backstitch::engine

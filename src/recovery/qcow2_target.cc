@@ -42,8 +42,7 @@ class Qcow2Target : public ImageTarget {
   void skip(uint64_t, uint64_t) override {}  // a new image is all zero
   void finish() override {
     server_.finish();
-    if (durability_ == Durability::kSynced)
-      File::open(path_, O_RDONLY).sync();
+    if (durability_ == Durability::kSynced) File::open(path_, O_RDONLY).sync();
   }
 
  private:

@@ -18,7 +18,7 @@ using format::DiskImage;
 using format::DiskManifest;
 
 bool is_block_device(const fs::path& path) {
-  struct stat status{};
+  struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
 }
 
@@ -29,9 +29,8 @@ void restore_device(const DiskImage& image, const fs::path& device,
                 device.string() + " is a block device: it takes raw only");
   }
   refuse_if_in_use(device);
-  const auto target = block_device_target(device, image.size(),
-                                          options.overwrite,
-                                          options.durability);
+  const auto target = block_device_target(
+      device, image.size(), options.overwrite, options.durability);
   try {
     copy_image(image, *target, progress);
     target->finish();
@@ -63,9 +62,9 @@ std::vector<const DiskManifest*> choose_disks(const format::Manifest& manifest,
     if (disk.empty() || one.name == disk) disks.push_back(&one);
   }
   if (disks.empty()) {
-    throw Error(ErrorKind::kNotFound,
-                format::printable(manifest.domain) + "@" +
-                    std::to_string(manifest.point) + " has no disk " + disk);
+    throw Error(ErrorKind::kNotFound, format::printable(manifest.domain) + "@" +
+                                          std::to_string(manifest.point) +
+                                          " has no disk " + disk);
   }
   return disks;
 }

@@ -37,8 +37,9 @@ struct RestoredFile {
 
 // All disks of a point, or the one called `disk`, to `target`: a directory (as
 // vda.raw or vda.qcow2, with the side files unless one disk was named), or, for
-// one disk, a file or a block device. A directory that is not there is made when
-// `target` ends with a slash. Throws kUsage when several disks have one target.
+// one disk, a file or a block device. A directory that is not there is made
+// when `target` ends with a slash. Throws kUsage when several disks have one
+// target.
 std::vector<RestoredFile> restore_point(const format::Point& point,
                                         const std::string& disk,
                                         const std::filesystem::path& target,

@@ -13,8 +13,7 @@ int main(int argc, char** argv) {
   using namespace backstitch::format;  // NOLINT(google-build-using-namespace)
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
-    const Domain domain =
-        Repository::open(words.at(0)).domain(words.at(1));
+    const Domain domain = Repository::open(words.at(0)).domain(words.at(1));
     std::vector<uint32_t> points;
     for (size_t i = 2; i < words.size(); ++i)
       points.push_back(static_cast<uint32_t>(std::stoul(words[i])));

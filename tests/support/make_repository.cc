@@ -76,8 +76,8 @@ Request parse(const std::vector<std::string>& words) {
 
 // The first chunk at or after `number` that the file system has data for.
 uint64_t next_data_chunk(const File& file, uint64_t number, uint64_t chunks) {
-  const off_t data = ::lseek(
-      file.fd(), static_cast<off_t>(number * kChunkBytes), SEEK_DATA);
+  const off_t data =
+      ::lseek(file.fd(), static_cast<off_t>(number * kChunkBytes), SEEK_DATA);
   return data < 0 ? chunks : static_cast<uint64_t>(data) / kChunkBytes;
 }
 

@@ -19,13 +19,26 @@ TEST(DomainName, WhatMayBe) {
 }
 
 TEST(DomainName, WhatMayNot) {
-  for (const std::string& name :
-       {std::string(), std::string("."), std::string(".."), std::string("../x"),
-        std::string("a/b"), std::string("/"), std::string("/etc"),
-        std::string(".hidden"), std::string("a\nb"), std::string("a\x1b[31m"),
-        std::string("a\x7f"), std::string("a\0b", 3), std::string(201, 'x'),
-        std::string(300, 'x'), std::string("\xff\xfe"), std::string("\xc0\xaf"),
-        std::string("\xc3"), std::string("repository.json")}) {
+  for (const std::string& name : {std::string(),
+                                  std::string("."),
+                                  std::string(".."),
+                                  std::string("../x"),
+                                  std::string("a/b"),
+                                  std::string("/"),
+                                  std::string("/etc"),
+                                  std::string(".hidden"),
+                                  std::string("a\nb"),
+                                  std::string("a\x1b[31m"),
+                                  std::string("a\x7f"),
+                                  std::string("a\0b", 3),
+                                  std::string(201, 'x'),
+                                  std::string(300, 'x'),
+                                  std::string("\xff\xfe"),
+                                  std::string("\xc0\xaf"),
+                                  std::string("\xed\xa0\x80"),
+                                  std::string("\xe0\x80\xaf"),
+                                  std::string("\xc3"),
+                                  std::string("repository.json")}) {
     SCOPED_TRACE(printable(name));
     expect_error(ErrorKind::kUsage, "", [&] { check_domain_name(name); });
   }

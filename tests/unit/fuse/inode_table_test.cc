@@ -12,7 +12,9 @@ namespace {
 class FakeNode : public Node {
  public:
   explicit FakeNode(int identity) : identity_(identity) {}
-  struct stat attributes() const override { return {}; }
+  struct stat attributes() const override {
+    return {};
+  }
   bool is_same(const Node& other) const override {
     return dynamic_cast<const FakeNode&>(other).identity_ == identity_;
   }

@@ -46,9 +46,9 @@ TEST(MountOptions, WordsOfMountAndSystemdAreAccepted) {
 }
 
 TEST(MountOptions, SomeGoOnToTheKernel) {
-  EXPECT_THAT(parsed("noexec,noatime,context=system_u:object_r:x:s0").passed_on,
-              ElementsAre("noexec", "noatime",
-                          "context=system_u:object_r:x:s0"));
+  EXPECT_THAT(
+      parsed("noexec,noatime,context=system_u:object_r:x:s0").passed_on,
+      ElementsAre("noexec", "noatime", "context=system_u:object_r:x:s0"));
 }
 
 TEST(MountOptions, ABackslashKeepsACommaInAValue) {
@@ -79,8 +79,8 @@ TEST(CommandLine, TheOrderThatMountUses) {
 }
 
 TEST(CommandLine, PointsAndOptionsInAnyOrder) {
-  const CommandLine line = command_line({"-f", "/repo", "-othreads=2", "/mnt",
-                                         "vm1", "-o", "cache=1M", "vm2@3"});
+  const CommandLine line = command_line(
+      {"-f", "/repo", "-othreads=2", "/mnt", "vm1", "-o", "cache=1M", "vm2@3"});
   EXPECT_TRUE(line.foreground);
   EXPECT_THAT(line.mount.points, ElementsAre("vm1", "vm2@3"));
   EXPECT_EQ(line.mount.threads, 2U);
@@ -88,9 +88,10 @@ TEST(CommandLine, PointsAndOptionsInAnyOrder) {
 }
 
 TEST(CommandLine, WrongOnesAreUsageErrors) {
-  for (const std::vector<const char*>& words :
-       {std::vector<const char*>{}, {"/repo"}, {"--no-such", "a", "b"},
-        {"a", "b", "-o"}}) {
+  for (const std::vector<const char*>& words : {std::vector<const char*>{},
+                                                {"/repo"},
+                                                {"--no-such", "a", "b"},
+                                                {"a", "b", "-o"}}) {
     EXPECT_THROW(command_line(words), Error);
   }
   EXPECT_EQ(command_line({"--help"}).action, CommandLine::Action::kHelp);

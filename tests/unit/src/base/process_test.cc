@@ -1,8 +1,7 @@
 #include "src/base/process.h"
 
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,7 +11,7 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
+using backstitch::test::expect_error;
 using std::chrono::milliseconds;
 
 TEST(Process, GivesTheOutput) {
@@ -23,8 +22,9 @@ TEST(Process, AFailureSaysWhatTheProgramSaid) {
   expect_error(ErrorKind::kFailed, "no luck", [] {
     run({"sh", "-c", "echo no luck >&2; exit 3"}, "dash");
   });
-  expect_error(ErrorKind::kFailed, "exit status 3",
-               [] { run({"sh", "-c", "exit 3"}, "dash"); });
+  expect_error(ErrorKind::kFailed, "exit status 3", [] {
+    run({"sh", "-c", "exit 3"}, "dash");
+  });
 }
 
 TEST(Process, AMissingProgramNamesItsPackage) {
@@ -40,7 +40,8 @@ TEST(Process, MuchOutputBlocksNobody) {
 TEST(Process, StopEndsIt) {
   Process process = Process::start({"sleep", "100"}, "coreutils");
   EXPECT_FALSE(process.wait(milliseconds(1)));
-  EXPECT_EQ(describe_status(process.stop()), "killed by signal 15 (Terminated)");
+  EXPECT_EQ(describe_status(process.stop()),
+            "killed by signal 15 (Terminated)");
 }
 
 TEST(Process, IsEndedByItsOwner) {
@@ -64,7 +65,8 @@ TEST(Process, HasItsOwnGroup) {
 TEST(Process, HandsOverAListeningSocket) {
   const File null = File::open("/dev/null", O_RDONLY);
   Process process = Process::start(
-      {"sh", "-c", "echo $LISTEN_FDS $((LISTEN_PID == $$)); test -e /proc/$$/fd/3"},
+      {"sh", "-c",
+       "echo $LISTEN_FDS $((LISTEN_PID == $$)); test -e /proc/$$/fd/3"},
       "dash", {.die_with_us = true, .listen_fd = null.fd()});
   EXPECT_EQ(process.wait(), 0);
   EXPECT_EQ(process.standard_output(), "1 1\n");

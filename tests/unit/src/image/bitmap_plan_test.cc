@@ -1,6 +1,5 @@
 #include "src/image/bitmap_plan.h"
 
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,10 +8,10 @@
 namespace backstitch::engine {
 namespace {
 
+using format::Level;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using format::Level;
 
 constexpr char kRepository[] = "0123456789abcdef0123456789abcdef";
 constexpr char kCheckpoint[] = "backstitch-01234567-vm1-000003-00ff";
@@ -94,13 +93,13 @@ TEST_F(BitmapPlanTest, KnowsItsOwnBitmaps) {
   const std::string prefix = checkpoint_prefix(kRepository, "vm1");
   EXPECT_TRUE(is_our_bitmap(prefix + "000001-ab12-vda", prefix));
   EXPECT_TRUE(is_our_bitmap(prefix + "1000000-ab12-x", prefix));
-  for (const char* other :
-       {"", "000001", "000001-ab12", "000001-ab12-", "1-ab12-vda",
-        "000001-abg2-vda", "000001-ab123-vda", "abcdef-ab12-vda",
-        "2-000001-ab12-vda"}) {
+  for (const char* other : {"", "000001", "000001-ab12", "000001-ab12-",
+                            "1-ab12-vda", "000001-abg2-vda", "000001-ab123-vda",
+                            "abcdef-ab12-vda", "2-000001-ab12-vda"}) {
     EXPECT_FALSE(is_our_bitmap(prefix + other, prefix)) << other;
   }
-  EXPECT_FALSE(is_our_bitmap("backstitch-89abcdef-vm1-000001-ab12-vda", prefix));
+  EXPECT_FALSE(
+      is_our_bitmap("backstitch-89abcdef-vm1-000001-ab12-vda", prefix));
 }
 
 TEST_F(BitmapPlanTest, OnlyItsOwnAndUselessOnesGo) {

@@ -13,8 +13,8 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
-using backstitch::testing::text_bytes;
+using backstitch::test::expect_error;
+using backstitch::test::text_bytes;
 using format::kChunkBytes;
 using test::Random;
 using testing::MemorySource;
@@ -112,8 +112,9 @@ TEST(CopyPipeline, AFailedReadIsTheFailure) {
 
 TEST(CopyPipeline, AFailedQueryIsTheFailure) {
   PointBench bench;
-  MemorySource source(text_bytes(3, 100 * kChunkBytes),
-                      {{0, 50, ChunkState::kData}, {50, 50, ChunkState::kData}});
+  MemorySource source(
+      text_bytes(3, 100 * kChunkBytes),
+      {{0, 50, ChunkState::kData}, {50, 50, ChunkState::kData}});
   source.fail_at_run = 1;
   expect_error(ErrorKind::kFailed, "the query failed",
                [&] { bench.take(source); });

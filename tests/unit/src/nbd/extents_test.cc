@@ -96,9 +96,8 @@ void check_runs(Random& random, bool with_bitmap, uint64_t worth_asking) {
     ASSERT_EQ(run->first, next);
     ASSERT_GT(run->count, 0U);
     for (uint64_t i = 0; i < run->count; ++i, ++next) {
-      const ChunkState state =
-          expected(next, size, allocation.disk,
-                   with_bitmap ? &bitmap.disk : nullptr);
+      const ChunkState state = expected(next, size, allocation.disk,
+                                        with_bitmap ? &bitmap.disk : nullptr);
       // Small dirty pieces may be read though they are zero.
       if (state == ChunkState::kZero && worth_asking > 0 && with_bitmap)
         ASSERT_NE(run->state, ChunkState::kClean);
@@ -128,8 +127,8 @@ TEST(ChunkRuns, AHoleThatDoesNotSayZeroIsRead) {
   const uint64_t size = 4 * kChunkBytes;
   ExtentCursor cursor(size, [&](uint64_t offset, uint64_t) {
     constexpr uint32_t kHoleOnly = 1;
-    const std::vector<uint32_t> pairs = {
-        static_cast<uint32_t>(size - offset), kHoleOnly};
+    const std::vector<uint32_t> pairs = {static_cast<uint32_t>(size - offset),
+                                         kHoleOnly};
     cursor.absorb(offset, pairs);
   });
   ChunkRuns runs(size, cursor, nullptr);

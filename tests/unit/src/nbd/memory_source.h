@@ -57,8 +57,7 @@ class MemorySource : public BlockSource {
         throw Error(ErrorKind::kFailed, "the read failed");
       }
       pending_.pop_back();
-      std::memcpy(pending.out.data(),
-                  source_.content_.data() + pending.offset,
+      std::memcpy(pending.out.data(), source_.content_.data() + pending.offset,
                   pending.out.size());
       source_.in_flight_ -= pending.out.size();
       done.push_back(pending.tag);

@@ -2,7 +2,6 @@
 #include "src/nbd/nbd_source.h"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <csignal>
@@ -17,8 +16,8 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
-using backstitch::testing::random_bytes;
+using backstitch::test::expect_error;
+using backstitch::test::random_bytes;
 using testing::PointBench;
 
 constexpr uint64_t kSize = (24 << 20) + 1536;
@@ -119,8 +118,9 @@ TEST_F(NbdSourceTest, RefusesAServerWithoutStructuredReplies) {
       "nbdkit"));
   while (!std::filesystem::exists(socket))
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  expect_error(ErrorKind::kUnsupported, "structured replies",
-               [&] { NbdSource source({socket, ""}, {}); });
+  expect_error(ErrorKind::kUnsupported, "structured replies", [&] {
+    NbdSource source({socket, ""}, {});
+  });
 }
 
 TEST_F(NbdSourceTest, RefusesAMissingBitmap) {

@@ -15,7 +15,7 @@
 namespace backstitch::engine {
 namespace {
 
-using backstitch::testing::expect_error;
+using backstitch::test::expect_error;
 using test::Random;
 
 constexpr uint64_t kGrain = 65536;
@@ -28,8 +28,8 @@ class MemoryImage : public format::DiskImage {
     for (uint64_t at = 0; at < content_.size();) {
       const uint64_t end = std::min<uint64_t>(
           content_.size(), at + (1 + random.below(20)) * kGrain);
-      const auto value = static_cast<std::byte>(
-          random.chance(2) ? 0 : 1 + random.below(255));
+      const auto value =
+          static_cast<std::byte>(random.chance(2) ? 0 : 1 + random.below(255));
       std::fill(content_.begin() + static_cast<ptrdiff_t>(at),
                 content_.begin() + static_cast<ptrdiff_t>(end), value);
       at = end;
