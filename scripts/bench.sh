@@ -11,4 +11,4 @@ need_packages "${build_packages[@]}" "${bench_packages[@]}"
 build_in build >&2
 PATH=$PWD/build/src:$PWD/build/fuse:$PATH
 export PATH
-exec python3 -B tests/bench/bench.py --build build "$@"
+exec /usr/bin/python3 -B tests/bench/bench.py --build build "$@"

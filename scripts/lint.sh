@@ -29,6 +29,6 @@ if [ "$changed" = yes ]; then
 fi
 # Files that are not built in this configuration have no compile command.
 git ls-files -- "${sources[@]}" |
-  python3 scripts/compiled.py build-clang/compile_commands.json |
+  /usr/bin/python3 scripts/compiled.py build-clang/compile_commands.json |
   xargs -r -P "$(nproc)" -n 1 clang-tidy --quiet --warnings-as-errors='*' \
     -p build-clang 2>/dev/null

@@ -13,5 +13,5 @@ rm -f "$log"
 status=0
 meson test -C build --no-rebuild --print-errorlogs "$@" || status=$?
 [ -f "$log" ] || die "no test was run"
-python3 scripts/summary.py "$log"
+/usr/bin/python3 scripts/summary.py "$log"
 exit "$status"

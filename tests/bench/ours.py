@@ -57,7 +57,8 @@ class Driver:
         self.mountpoint = pathlib.Path(mountpoint)
         self.mountpoint.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            ["backstitchfs", "-f", str(repository), str(self.mountpoint)])
+            ["backstitchfs", "-f", str(repository), str(self.mountpoint)],
+            stderr=subprocess.DEVNULL)
         run.wait_for(lambda: os.path.ismount(self.mountpoint), 30, "the mount")
 
     @property

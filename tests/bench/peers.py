@@ -23,6 +23,7 @@ class VirtualMachine:
         self.disk = pathlib.Path(disk)
         self.name = name
         self.environment = dict(os.environ, LAB=str(self.directory))
+        self.directory.mkdir(exist_ok=True)
         # QEMU runs as a user of its own and must get there.
         for path in [self.directory, self.directory.parent]:
             path.chmod(0o755)
