@@ -1,7 +1,12 @@
 #include "format/base/bytes.h"
 
-#define XXH_INLINE_ALL
+// The variant for this machine's vector unit is chosen at run time where the
+// library has that (x86): three times the speed of the baseline.
+#ifdef BACKSTITCH_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include "format/base/error.h"
 
@@ -21,6 +26,10 @@ int digit_value(char digit) {
 Hash128 hash_of(ByteView bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return {hash.low64, hash.high64};
+}
+
+uint64_t hash64_of(ByteView bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 bool all_zero(ByteView bytes) {

@@ -44,6 +44,9 @@ inline Hash128 hash_of(std::string_view text) {
   return hash_of(std::as_bytes(std::span(text)));
 }
 
+// XXH3-64 with seed 0.
+uint64_t hash64_of(ByteView bytes);
+
 // True when every byte is zero.
 bool all_zero(ByteView bytes);
 

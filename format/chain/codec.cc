@@ -2,9 +2,6 @@
 
 #include <zstd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <charconv>
 
 #include "format/base/error.h"
@@ -17,10 +14,6 @@ namespace {
 // before zstd sees a byte.
 constexpr size_t kTrailerBytes = 8;
 constexpr size_t kMostStoredBytes = kChunkBytes - kChunkBytes / 16;
-
-uint64_t trailer_of(ByteView frame) {
-  return XXH3_64bits(frame.data(), frame.size());
-}
 
 struct DecoderDeleter {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
@@ -90,7 +83,7 @@ ChunkEncoder::Result ChunkEncoder::encode(ByteView chunk) {
       ZSTD_compress2(state_->context.get(), room.data(),
                      room.size() - kTrailerBytes, chunk.data(), chunk.size());
   if (ZSTD_isError(length) != 0) return plain;
-  store_le(&room[length], trailer_of(room.first(length)));
+  store_le(&room[length], hash64_of(room.first(length)));
   return {Codec::kZstd, room.first(length + kTrailerBytes)};
 }
 
@@ -102,7 +95,7 @@ void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out) {
   }
   if (stored.size() <= kTrailerBytes) throw bad_chunk("too short");
   const ByteView frame = stored.first(stored.size() - kTrailerBytes);
-  if (load_le<uint64_t>(&stored[frame.size()]) != trailer_of(frame))
+  if (load_le<uint64_t>(&stored[frame.size()]) != hash64_of(frame))
     throw bad_chunk("checksum differs");
   if (ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size())
     throw bad_chunk("not one zstd frame");

@@ -119,7 +119,7 @@ std::shared_ptr<const Caches::Chunk> DiskStore::cached_chunk(
     const Ref& ref) const {
   const StoredKey key{number_, ref.point, ref.offset};
   return caches_->chunks_.get(key, kChunkBytes, [&] {
-    const auto chunk = std::make_shared<Caches::Chunk>();
+    const auto chunk = std::make_shared_for_overwrite<Caches::Chunk>();
     load_chunk(ref, *chunk);
     return std::shared_ptr<const Caches::Chunk>(chunk);
   });

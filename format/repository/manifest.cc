@@ -253,10 +253,8 @@ Time parse_time(const std::string& text) {
   }
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  const Time time =
-      std::chrono::time_point_cast<std::chrono::milliseconds>(
-          std::chrono::system_clock::from_time_t(::timegm(&parts))) +
-      std::chrono::milliseconds(milliseconds);
+  const Time time = Time(std::chrono::seconds(::timegm(&parts))) +
+                    std::chrono::milliseconds(milliseconds);
   if (format_time(time) != text) damaged("no such time");
   return time;
 }

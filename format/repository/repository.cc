@@ -72,7 +72,8 @@ std::string random_id() {
 }
 
 std::string local_time(Time time) {
-  const std::time_t count = std::chrono::system_clock::to_time_t(time);
+  const std::time_t count =
+      std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   std::tm parts{};
   ::localtime_r(&count, &parts);
   std::array<char, 32> text{};
@@ -148,12 +149,20 @@ std::string Point::side_file(const std::string& name) const {
 
 // --- Domain ---
 
+bool Domain::has_point(uint32_t number) const {
+  return is_there(path_ / point_name(number) / kManifestFile);
+}
+
 std::vector<uint32_t> Domain::points() const {
   std::vector<uint32_t> numbers = numbers_in(path_);
-  std::erase_if(numbers, [&](uint32_t number) {
-    return !is_there(path_ / point_name(number) / kManifestFile);
-  });
+  std::erase_if(numbers, [&](uint32_t number) { return !has_point(number); });
   return numbers;
+}
+
+uint32_t Domain::latest() const {
+  std::vector<uint32_t> numbers = numbers_in(path_);
+  while (!numbers.empty() && !has_point(numbers.back())) numbers.pop_back();
+  return numbers.empty() ? 0 : numbers.back();
 }
 
 uint32_t Domain::last_number() const {
@@ -184,23 +193,25 @@ std::vector<Point> Domain::open_points() const {
 }
 
 uint32_t Domain::select(const std::string& selector) const {
-  const auto numbers = points();
   const Error missing(
       ErrorKind::kNotFound,
       printable(name_) + " has no point " +
           (selector == "latest" ? "at all"
                                 : "\"" + printable(selector) + "\""));
-  if (numbers.empty()) throw missing;
-  if (selector == "latest") return numbers.back();
+  if (selector == "latest") {
+    if (const uint32_t number = latest(); number != 0) return number;
+    throw missing;
+  }
   const bool digits =
       !selector.empty() && selector.size() <= 9 &&
       selector.find_first_not_of("0123456789") == std::string::npos;
   if (digits) {
     const auto number = static_cast<uint32_t>(std::stoul(selector));
-    if (std::ranges::binary_search(numbers, number)) return number;
+    if (number != 0 && has_point(number)) return number;
   }
   // "2026" is a year where it is no point.
   if (selector.size() < 4) throw missing;
+  const auto numbers = points();
   std::string prefix = selector;
   if (prefix.size() > 10 && prefix[10] == ' ') prefix[10] = 'T';
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {

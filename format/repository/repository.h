@@ -48,6 +48,8 @@ class Domain {
 
   // Numbers of the committed points, ascending. Reads directories only.
   std::vector<uint32_t> points() const;
+  // The highest of them, 0 if there is none; looks at no other.
+  uint32_t latest() const;
   // Highest number ever used by a directory that still exists, 0 if none.
   uint32_t last_number() const;
   // Opens and locks a point. Throws kNotFound when it is not there (any more),
@@ -66,6 +68,8 @@ class Domain {
       const std::string& disk, const std::shared_ptr<Caches>& caches) const;
 
  private:
+  bool has_point(uint32_t number) const;
+
   std::filesystem::path path_;
   std::string name_;
 };

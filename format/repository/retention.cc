@@ -28,7 +28,8 @@ struct Rule {
 };
 
 std::string period_of(Time time, const char* pattern) {
-  const std::time_t count = std::chrono::system_clock::to_time_t(time);
+  const std::time_t count =
+      std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   std::tm parts{};
   ::localtime_r(&count, &parts);
   std::array<char, 32> text{};

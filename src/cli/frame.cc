@@ -45,6 +45,8 @@ Options make_global_options() {
       "the hypervisor; else LIBVIRT_DEFAULT_URI, else qemu:///system");
   add("json", po::bool_switch(), "print one JSON document");
   add("quiet,q", po::bool_switch(), "no progress; log only errors");
+  // Boost takes it over.
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
   add("verbose,v", new Counter, "log more; twice: every detail");
   add("help,h", po::bool_switch(), "show this help, or that of a command");
   add("version", po::bool_switch(), "show the version");

@@ -41,11 +41,20 @@ class Qcow2Target : public ImageTarget {
   }
   void skip(uint64_t, uint64_t) override {}  // a new image is all zero
   void finish() override {
+    flush();
     server_.finish();
     if (durability_ == Durability::kSynced) File::open(path_, O_RDONLY).sync();
   }
 
  private:
+  // qemu-nbd keeps the image's tables to itself until it is told to flush, and
+  // says nothing when it cannot write them as it ends.
+  void flush() {
+    const NbdConnection connection(server_.address(), {});
+    if (nbd_flush(connection.get(), 0) == -1)
+      throw server_.explain(nbd_failure("write the tables of the image"));
+  }
+
   const fs::path path_;
   const Durability durability_;
   QemuNbd server_;
