@@ -49,6 +49,11 @@ need_packages() {
   apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# The compiler's command line, through ccache where that is installed.
+cached() {
+  if command -v ccache >/dev/null; then echo "ccache $1"; else echo "$1"; fi
+}
+
 need_root() {
   [ "$(id -u)" = 0 ] || die "this needs root: $1"
 }

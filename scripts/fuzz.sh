@@ -8,7 +8,7 @@ set -euo pipefail
 
 seconds=${FUZZ_SECONDS:-60}
 need_packages "${fuzz_packages[@]}"
-CXX=${CXX:-clang++} build_in build-fuzz -Dfuzzers=true -Db_lundef=false
+CXX=$(cached clang++) build_in build-fuzz -Dfuzzers=true -Db_lundef=false
 
 fuzz_one() {
   local target=$1 name

@@ -18,7 +18,7 @@ say "shellcheck"
 git grep -lzE '^(#!.*(bash|/sh)|# shellcheck shell=)' -- ':!*.md' |
   xargs -0r shellcheck -x
 
-CXX=clang++ build_in build-clang
+CXX=$(cached clang++) build_in build-clang
 
 say "clang-tidy"
 sources=('*.cc')

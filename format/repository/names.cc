@@ -110,10 +110,13 @@ std::string point_name(uint32_t number) {
 
 uint32_t point_number(const std::string& name) {
   uint32_t number = 0;
-  const auto [rest, code] =
-      std::from_chars(name.data(), name.data() + name.size(), number);
-  if (code != std::errc() || point_name(number) != name) return 0;
-  return number;
+  const char* const end = name.data() + name.size();
+  const auto [rest, code] = std::from_chars(name.data(), end, number);
+  if (code != std::errc() || rest != end) return 0;
+  // What point_name() makes, without making it: this runs for every entry of
+  // directories of a thousand points.
+  const bool padded = name.size() == 6 || (name.size() > 6 && name[0] != '0');
+  return padded ? number : 0;
 }
 
 std::string printable(const std::string& name) {

@@ -1,7 +1,7 @@
 // make_repository REPOSITORY DOMAIN TIME…: adds a point for each TIME
 // ("2026-11-23T01:02:03.456Z") to a repository, made if it is not there. The
-// first point of a domain is a full, the others are incremental. Each writes one
-// chunk of its own of vda and zeroes the one before; vdb never changes.
+// first point of a domain is a full, the others are incremental. Each writes
+// one chunk of its own of vda and zeroes the one before; vdb never changes.
 #include <cstring>
 #include <exception>
 #include <filesystem>
