@@ -3,8 +3,8 @@
 # the second compiler, clang-tidy.
 #   lint.sh [--changed]   clang-tidy only for what differs from main
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 changed=no
 [ "${1:-}" = --changed ] && changed=yes
@@ -29,6 +29,6 @@ if [ "$changed" = yes ]; then
 fi
 # Files that are not built in this configuration have no compile command.
 git ls-files -- "${sources[@]}" |
-  /usr/bin/python3 scripts/compiled.py build-clang/compile_commands.json |
+  /usr/bin/python3 tests/dev/compiled.py build-clang/compile_commands.json |
   xargs -r -P "$(nproc)" -n 1 clang-tidy --quiet --warnings-as-errors='*' \
     -p build-clang 2>/dev/null
