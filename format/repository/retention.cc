@@ -99,6 +99,24 @@ std::vector<Manifest> live_manifests(const Domain& domain) {
   return manifests;
 }
 
+// What a directory without a manifest needs cannot be known. It may be a point
+// that is being copied here, whose manifest comes last, or one whose manifest
+// was lost and can be brought back.
+void check_all_known(const Domain& domain) {
+  for (const auto& entry : fs::directory_iterator(domain.path())) {
+    const uint32_t number = point_number(entry.path().filename().string());
+    if (number == 0 || entry.is_regular_file()) continue;
+    const auto has = [&](const char* name) {
+      return fs::exists(entry.path() / name);
+    };
+    if (has("point.json") || has("deleted.json") || has("remains.json"))
+      continue;
+    throw Error(ErrorKind::kDamaged,
+                printable(domain.name()) + "/" + point_name(number) +
+                    ": has no manifest, so what it needs is not known");
+  }
+}
+
 // Nothing of the dead point is needed any more.
 void remove_point(const Domain& domain, uint32_t number) {
   const fs::path gone = domain.path() / (kPartialPrefix + point_name(number));
@@ -144,6 +162,7 @@ bool has_unfinished_deletion(const Domain& domain) {
 uint64_t release_dead(const Domain& domain) {
   const auto dead = domain.remains();
   if (dead.empty()) return 0;
+  check_all_known(domain);
   DeadSpace space(domain, dead, live_manifests(domain));
   const uint64_t freed = space.release();
   for (const Manifest& manifest : dead) {
@@ -165,7 +184,11 @@ Freed delete_points(const Domain& domain, const std::vector<uint32_t>& points,
                 state_file(domain, number, "deleted.json"));
     sync_directory(domain.path() / point_name(number));
   }
-  return {release_dead(domain)};
+  try {
+    return {release_dead(domain)};
+  } catch (const Error& error) {
+    throw add_context(error, "deleted, but no space was given back");
+  }
 }
 
 Freed freed_by(const Domain& domain, const std::vector<uint32_t>& points) {

@@ -1,0 +1,80 @@
+// What deletion must never free: what cannot be known to be free.
+#include "format/repository/retention.h"
+
+#include <gtest/gtest.h>
+
+#include "format/repository/names.h"
+#include "format/repository/verify.h"
+#include "tests/support/content.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/scripted_disk.h"
+#include "tests/support/temp_dir.h"
+
+namespace backstitch::format {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using test::make_point;
+using test::random_bytes;
+using test::read_disk;
+
+constexpr uint64_t kChunk = kChunkBytes;
+
+// A full, and an incremental that needs all of it but one chunk.
+class Retention : public ::testing::Test {
+ protected:
+  Retention() {
+    const WriterLock lock(domain_);
+    disk_.write(0, random_bytes(1, 8 * kChunk));
+    make_point(repository_, domain_, disks_);
+    disk_.write(kChunk, random_bytes(2));
+    make_point(repository_, domain_, disks_);
+  }
+
+  fs::path point(uint32_t number, const char* file) const {
+    return domain_.path() / point_name(number) / file;
+  }
+  void remove(const std::vector<uint32_t>& points) {
+    const WriterLock lock(domain_);
+    delete_points(domain_, points, lock);
+  }
+  // Point 2 as it must be.
+  void expect_second() const {
+    EXPECT_EQ(read_disk(domain_.open_point(2), "vda"),
+              test::expected_bytes(disk_));
+  }
+
+  test::TempDir dir_;
+  Repository repository_ = Repository::create(dir_.path() / "r");
+  Domain domain_ = repository_.create_domain("vm");
+  test::ScriptedDisks disks_{{"vda", test::ScriptedDisk(8 * kChunk)}};
+  test::ScriptedDisk& disk_ = disks_.at("vda");
+};
+
+// A link to itself fails with ELOOP, as a broken disk does with EIO and a share
+// that went away with ESTALE.
+TEST_F(Retention, APointThatCannotBeLookedAtKeepsWhatItNeeds) {
+  const fs::path manifest = point(2, "point.json");
+  fs::rename(manifest, dir_.path() / "aside");
+  fs::create_symlink(manifest, manifest);
+  EXPECT_THROW(remove({1}), Error);
+  fs::remove(manifest);
+  fs::rename(dir_.path() / "aside", manifest);
+  expect_second();
+}
+
+TEST_F(Retention, APointWhoseManifestIsNotThereYetKeepsWhatItNeeds) {
+  const fs::path manifest = point(2, "point.json");
+  fs::rename(manifest, dir_.path() / "aside");
+  expect_error(ErrorKind::kDamaged, "no manifest", [&] { remove({1}); });
+  { const WriterLock backups_go_on(domain_); }
+  fs::rename(dir_.path() / "aside", manifest);
+  expect_second();
+  // And now what the second does not need is freed.
+  const WriterLock lock(domain_);
+  EXPECT_TRUE(fs::exists(point(1, "remains.json")));
+}
+
+}  // namespace
+}  // namespace backstitch::format
