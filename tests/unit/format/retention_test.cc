@@ -2,6 +2,7 @@
 #include "format/repository/retention.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "format/repository/names.h"
 #include "format/repository/verify.h"
@@ -74,6 +75,21 @@ TEST_F(Retention, APointWhoseManifestIsNotThereYetKeepsWhatItNeeds) {
   // And now what the second does not need is freed.
   const WriterLock lock(domain_);
   EXPECT_TRUE(fs::exists(point(1, "remains.json")));
+}
+
+TEST_F(Retention, ManyPointsNeedFewOpenFiles) {
+  {
+    const WriterLock lock(domain_);
+    for (int i = 0; i < 60; ++i) make_point(repository_, domain_, disks_);
+  }
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 40;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_NO_THROW(remove({1}));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  expect_second();
 }
 
 }  // namespace
