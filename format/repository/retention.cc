@@ -62,8 +62,8 @@ class DeletionLocks {
  public:
   DeletionLocks(const Domain& domain, const std::vector<uint32_t>& points) {
     for (const uint32_t number : points) {
-      File file =
-          File::open(state_file(domain, number, "point.json"), O_RDONLY);
+      // NFS gives an exclusive lock only to who may write (flock(2)).
+      File file = File::open(state_file(domain, number, "point.json"), O_RDWR);
       if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
           throw system_error(errno, "lock " + file.path().string());
