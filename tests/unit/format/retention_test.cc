@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "format/repository/names.h"
 #include "format/repository/verify.h"
 #include "tests/support/content.h"
@@ -90,6 +92,30 @@ TEST_F(Retention, ManyPointsNeedFewOpenFiles) {
   EXPECT_NO_THROW(remove({1}));
   ::setrlimit(RLIMIT_NOFILE, &before);
   expect_second();
+}
+
+// As `cp -al` or `rsync --link-dest` make a second copy of a repository.
+TEST_F(Retention, ACopyOfHardLinksStaysWhole) {
+  const fs::path copy = dir_.path() / "copy";
+  fs::copy(repository_.path(), copy,
+           fs::copy_options::recursive | fs::copy_options::create_hard_links);
+  remove({1});
+  expect_second();
+  EXPECT_TRUE(verify_domain(domain_, {}).findings.empty());
+  EXPECT_TRUE(
+      verify_domain(Repository::open(copy).domain("vm"), {}).findings.empty());
+}
+
+TEST_F(Retention, AFileThatIsNotThePointsOwnIsLeftAlone) {
+  const Bytes content = random_bytes(7, 8 * kChunk);
+  const fs::path other = dir_.path() / "other";
+  write_new_file(other, {reinterpret_cast<const char*>(content.data()),
+                         content.size()});
+  fs::remove(point(1, "vda.data"));
+  fs::create_symlink(other, point(1, "vda.data"));
+  remove({1});
+  const std::string now = read_text(other);
+  EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(now)), content));
 }
 
 }  // namespace
