@@ -10,6 +10,7 @@
 #include "format/repository/verify.h"
 #include "tests/support/content.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/rehash.h"
 #include "tests/support/scripted_disk.h"
 #include "tests/support/temp_dir.h"
 
@@ -116,6 +117,29 @@ TEST_F(Retention, AFileThatIsNotThePointsOwnIsLeftAlone) {
   remove({1});
   const std::string now = read_text(other);
   EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(now)), content));
+}
+
+// The chunks of the base are miscounted, and the new point's would be below 0.
+TEST_F(Retention, APointThatCouldNotBeOpenedIsNotCommitted) {
+  const fs::path manifest = point(2, "point.json");
+  std::string text = read_text(manifest);
+  const std::string count = "\"data_chunks\": 8";
+  ASSERT_NE(text.find(count), std::string::npos);
+  text.replace(text.find(count), count.size(), "\"data_chunks\": 0");
+  fs::remove(manifest);
+  write_new_file(manifest, test::rehashed(text));
+  disk_.zero(0, kChunk);
+  const WriterLock lock(domain_);
+  expect_error(ErrorKind::kDamaged, "could not be opened",
+               [&] { make_point(repository_, domain_, disks_); });
+  EXPECT_EQ(domain_.points(), (std::vector<uint32_t>{1, 2}));
+}
+
+TEST_F(Retention, NumbersDoNotStartAgain) {
+  fs::create_directory(domain_.path() / "4294967295");
+  const WriterLock lock(domain_);
+  EXPECT_THROW(make_point(repository_, domain_, disks_), Error);
+  EXPECT_FALSE(fs::exists(domain_.path() / "000000"));
 }
 
 }  // namespace
