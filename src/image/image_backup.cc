@@ -134,10 +134,18 @@ class ImageBackup {
                     std::make_shared<format::Caches>(kCacheSizes));
   }
 
-  // Removes what earlier runs left behind.
+  // Removes bitmaps that no later point can build on. One that stays does no
+  // harm, so what fails here (a damaged manifest, say, from which nobody can
+  // tell which are useful) is no failure of the backup.
   void sweep() {
     if (is_copy()) return;
-    for (Job& job : jobs_) remove_useless(job);
+    for (Job& job : jobs_) {
+      try {
+        remove_useless(job);
+      } catch (const Error& error) {
+        spdlog::warn("old bitmaps stay for now: {}", error.what());
+      }
+    }
   }
 
   void remove_useless(Job& job) {
@@ -230,14 +238,7 @@ class ImageBackup {
   void tidy() {
     servers_.clear();
     locks_.clear();
-    if (is_copy()) return;
-    for (Job& job : jobs_) {
-      try {
-        remove_useless(job);
-      } catch (const Error& error) {
-        spdlog::warn("the old bitmap stays for now: {}", error.what());
-      }
-    }
+    sweep();
   }
 
   bool is_copy() const { return writer_->plan().level == Level::kCopy; }

@@ -208,6 +208,20 @@ def guest_writes_a_header(bench):
     equal(disk(result)["size_bytes"], 16 << 20, "read as raw")
 
 
+def newest_manifest_is_damaged(bench):
+    """A new full is the way out, so it must be possible."""
+    image = bench.make("d.qcow2", 1 << 20)
+    for _ in range(2):
+        bench.backup({"vda": image}, "damaged")
+    manifest = bench.repository / "damaged" / "000002" / "point.json"
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    done = bench.backup({"vda": image}, "damaged", ok=False)
+    check("000002/point.json" in done.stderr, done.stderr)
+    bench.backup({"vda": image}, "damaged", level="full")
+    result = bench.backup({"vda": image}, "damaged")
+    equal(disk(result)["read"], "bitmap", "after the new full")
+
+
 def main():
     need("qemu-system-x86_64")
     with Bench() as bench:
@@ -225,6 +239,7 @@ def main():
         machine_starts(bench, image, "qcow2")
         usage(bench, image)
         guest_writes_a_header(bench)
+        newest_manifest_is_damaged(bench)
         bench.check_all()
         machine_starts(bench, raw, "raw")
 
