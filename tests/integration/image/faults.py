@@ -201,8 +201,9 @@ def guest_writes_a_header(bench):
     evil = bench.make("evil.qcow2", 1 << 20)
     bench.io(image, f"write -s {evil} 0 {evil.stat().st_size // 512 * 512}",
              form="raw")
-    done = bench.backup({"vda": image}, "sly", ok=False)
-    check("--format vda=" in done.stderr, done.stderr)
+    for level in ("auto", "full", "copy"):
+        done = bench.backup({"vda": image}, "sly", level=level, ok=False)
+        check("--format vda=" in done.stderr, f"{level}: {done.stderr}")
     result = bench.backup({"vda": image}, "sly",
                           extra=["--format", "vda=raw"])
     equal(disk(result)["size_bytes"], 16 << 20, "read as raw")
