@@ -308,10 +308,9 @@ Domain Repository::domain(const std::string& name) const {
 Domain Repository::create_domain(const std::string& name) const {
   check_domain_name(name);
   const fs::path path = path_ / name;
-  if (!is_there(path)) {
-    make_directory(path);
-    sync_directory(path_);
-  }
+  // Synced also when it is there: who made it may have been killed before.
+  if (!is_there(path)) make_directory(path);
+  sync_directory(path_);
   return Domain(path, name);
 }
 
