@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
+#include "format/base/standard_files.h"
 #include "format/repository/names.h"
 #include "src/base/stop.h"
 #include "src/cli/exit_code.h"
@@ -91,6 +92,7 @@ int guarded_run(const std::vector<std::string>& arguments) {
 }  // namespace backstitch::cli
 
 int main(int argc, char** argv) {
+  backstitch::open_standard_files();
   std::setlocale(LC_CTYPE, "");   // how wide a name is on the terminal
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2)
   return backstitch::cli::guarded_run({argv + (argc > 0 ? 1 : 0), argv + argc});
