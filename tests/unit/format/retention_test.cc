@@ -80,6 +80,19 @@ TEST_F(Retention, APointWhoseManifestIsNotThereYetKeepsWhatItNeeds) {
   EXPECT_TRUE(fs::exists(point(1, "remains.json")));
 }
 
+// A bad sector gives EIO and no wrong hash; ELOOP stands for it.
+TEST_F(Retention, WritersGoOnWhereFreeingFails) {
+  const fs::path map = point(2, "vda.map");
+  fs::rename(map, dir_.path() / "aside");
+  fs::create_symlink(map, map);
+  EXPECT_THROW(remove({1}), Error);
+  const WriterLock lock(domain_);
+  make_point(repository_, domain_, disks_,
+             {.level = Level::kFull, .compression = {}});
+  EXPECT_EQ(read_disk(domain_.open_point(3), "vda"),
+            test::expected_bytes(disk_));
+}
+
 TEST_F(Retention, ManyPointsNeedFewOpenFiles) {
   {
     const WriterLock lock(domain_);
