@@ -87,8 +87,9 @@ TEST_F(Retention, WritersGoOnWhereFreeingFails) {
   fs::create_symlink(map, map);
   EXPECT_THROW(remove({1}), Error);
   const WriterLock lock(domain_);
-  make_point(repository_, domain_, disks_,
-             {.level = Level::kFull, .compression = {}});
+  test::PointOptions full;
+  full.level = Level::kFull;
+  make_point(repository_, domain_, disks_, full);
   EXPECT_EQ(read_disk(domain_.open_point(3), "vda"),
             test::expected_bytes(disk_));
 }
