@@ -105,4 +105,6 @@ void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out) {
   if (length != out.size()) throw bad_chunk("decoded length differs");
 }
 
+std::string zstd_version() { return ZSTD_versionString(); }
+
 }  // namespace backstitch::format

@@ -43,4 +43,7 @@ class ChunkEncoder {
 // frame is broken or does not fill the chunk exactly. Thread-safe.
 void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out);
 
+// "1.5.4": what runs, for the manifest.
+std::string zstd_version();
+
 }  // namespace backstitch::format

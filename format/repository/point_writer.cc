@@ -226,6 +226,7 @@ PointWriter::PointWriter(const Repository& repository, const Domain& domain,
   manifest_.time = now();
   manifest_.compression = compression.to_string();
   manifest_.tools["backstitch"] = BACKSTITCH_VERSION;
+  manifest_.tools["zstd"] = zstd_version();
   directory_ = domain.path() / (kPartialPrefix + point_name(manifest_.point));
   if (::mkdir(directory_.c_str(), 0700) != 0)
     throw system_error(errno, "create directory " + directory_.string());

@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 def make(context, points):
     path = context.fresh(f"scale-{points}")
-    run.run(context.build / "tests" / "scale" / "make_repository", path,
+    run.run(context.build / "tests" / "scale" / "scale_repository", path,
             DOMAIN, SIZE, points, CHUNKS)
     return path
 

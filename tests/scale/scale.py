@@ -2,7 +2,7 @@
 """A disk of 16 TiB with a thousand points, read through a mount: what must be
 there is there, and the driver's memory stays small.
 
-    scale.py MAKE_REPOSITORY
+    scale.py SCALE_REPOSITORY
 """
 
 import os
@@ -26,7 +26,7 @@ MASK = (1 << 64) - 1
 
 
 def mix(value):
-    """As in make_repository.cc."""
+    """As in scale_repository.cc."""
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
     return value ^ (value >> 31)
