@@ -54,7 +54,7 @@ struct DeadSpace::DeadFile {
   uint64_t before = 0;             // storage that it had
   uint64_t cursor = kHeaderBytes;  // everything before is dealt with
   uint64_t live = kHeaderBytes;    // bytes needed
-  bool ours = false;  // else it stays as it is
+  bool ours = false;               // else it stays as it is
   bool punch = false;
 
   void keep(uint64_t begin, uint64_t end) {

@@ -135,8 +135,7 @@ class ImageBackup {
       const ImageArgument& argument = request_.images[i];
       const auto* base = plan.base(argument.disk);
       const Manifest* manifest = base ? &base->point.manifest() : nullptr;
-      check_format(argument, infos[i],
-                   format_before(*domain_, argument.disk));
+      check_format(argument, infos[i], format_before(*domain_, argument.disk));
       Job job{argument.disk, infos[i],
               plan_read(infos[i], argument.disk, plan.level, manifest)};
       job.holds_bitmap =

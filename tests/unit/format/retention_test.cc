@@ -124,8 +124,8 @@ TEST_F(Retention, ACopyOfHardLinksStaysWhole) {
 TEST_F(Retention, AFileThatIsNotThePointsOwnIsLeftAlone) {
   const Bytes content = random_bytes(7, 8 * kChunk);
   const fs::path other = dir_.path() / "other";
-  write_new_file(other, {reinterpret_cast<const char*>(content.data()),
-                         content.size()});
+  write_new_file(
+      other, {reinterpret_cast<const char*>(content.data()), content.size()});
   fs::remove(point(1, "vda.data"));
   fs::create_symlink(other, point(1, "vda.data"));
   remove({1});
