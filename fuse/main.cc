@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "format/base/error.h"
+#include "format/base/standard_files.h"
 #include "fuse/session/exit_code.h"
 #include "fuse/session/serve.h"
 
@@ -25,6 +26,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  backstitch::open_standard_files();
   try {
     return run(argc, argv);
   } catch (const backstitch::Error& error) {

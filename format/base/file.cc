@@ -101,7 +101,9 @@ void File::punch_hole(uint64_t offset, uint64_t length) const {
                   static_cast<off_t>(length)) == 0) {
     return;
   }
-  if (errno != EOPNOTSUPP && errno != ENOSYS) {
+  // EINVAL: a block device takes whole sectors only (4 KiB on some), and a disk
+  // need not end with one.
+  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) {
     throw system_error(errno, "punch a hole into " + path_.string() +
                                   " at offset " + std::to_string(offset));
   }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 
 #include "format/base/error.h"
 #include "format/map/walk.h"
@@ -28,6 +29,23 @@ bool is_padding(const File& file, uint64_t begin, uint64_t end) {
   return all_zero(bytes);
 }
 
+// Whether the file is the one that the point wrote, and nobody else's as well:
+// a hole goes through all names that a file has, such as those that `cp -l` or
+// `rsync --link-dest` gave it in a second copy of the repository.
+bool may_punch(const File& file, const FileHeader& wanted) {
+  struct stat status {};
+  if (::fstat(file.fd(), &status) != 0)
+    throw system_error(errno, "examine " + file.path().string());
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1) return false;
+  try {
+    std::array<std::byte, kHeaderBytes> bytes;
+    file.read_at(0, bytes);
+    return decode_header(bytes) == wanted;
+  } catch (const Error&) {
+    return false;  // for verify to report
+  }
+}
+
 }  // namespace
 
 struct DeadSpace::DeadFile {
@@ -36,6 +54,7 @@ struct DeadSpace::DeadFile {
   uint64_t before = 0;             // storage that it had
   uint64_t cursor = kHeaderBytes;  // everything before is dealt with
   uint64_t live = kHeaderBytes;    // bytes needed
+  bool ours = false;  // else it stays as it is
   bool punch = false;
 
   void keep(uint64_t begin, uint64_t end) {
@@ -46,7 +65,8 @@ struct DeadSpace::DeadFile {
 
   // A file of a point of which nothing is needed goes whole.
   uint64_t freed(bool needed) const {
-    const uint64_t after = !needed ? 0 : punch ? allocated_bytes(file) : live;
+    const bool whole = punch || !ours;
+    const uint64_t after = !needed ? 0 : whole ? allocated_bytes(file) : live;
     return before > after ? before - after : 0;
   }
 
@@ -95,7 +115,9 @@ DeadSpace::Files DeadSpace::open_files(const std::string& disk, uint32_t chain,
       file.file = File::open(path, punch ? O_RDWR : O_RDONLY);
       file.length = std::min(length, file.file.size());
       file.before = allocated_bytes(file.file);
-      file.punch = punch;
+      file.ours =
+          may_punch(file.file, {kind, manifest.point, manifest.id, disk});
+      file.punch = punch && file.ours;
     };
     add(FileKind::kMap, ".map", part->map_length);
     add(FileKind::kData, ".data", part->data_length);
@@ -128,6 +150,8 @@ void DeadSpace::walk_disk(const std::string& disk, uint32_t chain, bool punch,
   walk(*store, maps, visitor);
   for (auto& [key, file] : files) {
     file.free_until(file.length);
+    // The manifest is about to say that all else is zero.
+    if (file.punch) file.file.sync();
     freed += file.freed(is_needed(key.first));
   }
 }

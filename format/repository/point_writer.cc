@@ -269,12 +269,24 @@ void PointWriter::add_file(const std::string& name, std::string_view content) {
   manifest_.files.push_back({name, content.size(), hash_of(content)});
 }
 
+// What nobody can open is no point: a success that turns out to be none when
+// the machine is needed.
+void PointWriter::check_readable() const {
+  try {
+    parse_manifest(read_text(directory_ / "point.json"));
+  } catch (const Error& error) {
+    throw add_context(error, printable(domain_.name()) +
+                                 ": the new point could not be opened");
+  }
+}
+
 void PointWriter::commit() {
   for (const auto& disk : disks_) {
     disk->finish();
     manifest_.disks.push_back(disk->manifest());
   }
   write_new_file(directory_ / "point.json", serialize(manifest_));
+  check_readable();
   sync_directory(directory_);
   const fs::path target = domain_.path() / point_name(manifest_.point);
   rename_path(directory_, target);

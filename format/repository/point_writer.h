@@ -128,6 +128,8 @@ class PointWriter {
   void commit();
 
  private:
+  void check_readable() const;
+
   const Domain domain_;
   const PointPlan plan_;
   const Compression compression_;

@@ -31,6 +31,15 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, code);
 }
 
+// The same where a wrong no would cost data: what cannot be looked at (I/O, a
+// share that went away) must not be taken for what is not there.
+bool is_surely_there(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw system_error(errno, "examine " + path.string());
+}
+
 void make_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     throw system_error(errno, "create directory " + path.string());
@@ -150,7 +159,7 @@ std::string Point::side_file(const std::string& name) const {
 // --- Domain ---
 
 bool Domain::has_point(uint32_t number) const {
-  return is_there(path_ / point_name(number) / kManifestFile);
+  return is_surely_there(path_ / point_name(number) / kManifestFile);
 }
 
 std::vector<uint32_t> Domain::points() const {
@@ -229,7 +238,7 @@ std::vector<Manifest> Domain::remains() const {
   for (const uint32_t number : numbers_in(path_)) {
     for (const char* name : {"deleted.json", "remains.json"}) {
       const fs::path path = path_ / point_name(number) / name;
-      if (is_there(path)) found.push_back(load_manifest(path));
+      if (is_surely_there(path)) found.push_back(load_manifest(path));
     }
   }
   return found;
@@ -310,10 +319,9 @@ Domain Repository::domain(const std::string& name) const {
 Domain Repository::create_domain(const std::string& name) const {
   check_domain_name(name);
   const fs::path path = path_ / name;
-  if (!is_there(path)) {
-    make_directory(path);
-    sync_directory(path_);
-  }
+  // Synced also when it is there: who made it may have been killed before.
+  if (!is_there(path)) make_directory(path);
+  sync_directory(path_);
   return Domain(path, name);
 }
 

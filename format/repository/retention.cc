@@ -62,8 +62,8 @@ class DeletionLocks {
  public:
   DeletionLocks(const Domain& domain, const std::vector<uint32_t>& points) {
     for (const uint32_t number : points) {
-      File file =
-          File::open(state_file(domain, number, "point.json"), O_RDONLY);
+      // NFS gives an exclusive lock only to who may write (flock(2)).
+      File file = File::open(state_file(domain, number, "point.json"), O_RDWR);
       if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
           throw system_error(errno, "lock " + file.path().string());
@@ -92,11 +92,30 @@ void check_there(const Domain& domain, const std::vector<uint32_t>& points) {
   }
 }
 
+// One after the other: a thousand points must not need a thousand open files.
 std::vector<Manifest> live_manifests(const Domain& domain) {
   std::vector<Manifest> manifests;
-  for (const Point& point : domain.open_points())
-    manifests.push_back(point.manifest());
+  for (const uint32_t number : domain.points())
+    manifests.push_back(domain.open_point(number).manifest());
   return manifests;
+}
+
+// What a directory without a manifest needs cannot be known. It may be a point
+// that is being copied here, whose manifest comes last, or one whose manifest
+// was lost and can be brought back.
+void check_all_known(const Domain& domain) {
+  for (const auto& entry : fs::directory_iterator(domain.path())) {
+    const uint32_t number = point_number(entry.path().filename().string());
+    if (number == 0 || entry.is_regular_file()) continue;
+    const auto has = [&](const char* name) {
+      return fs::exists(entry.path() / name);
+    };
+    if (has("point.json") || has("deleted.json") || has("remains.json"))
+      continue;
+    throw Error(ErrorKind::kDamaged,
+                printable(domain.name()) + "/" + point_name(number) +
+                    ": has no manifest, so what it needs is not known");
+  }
 }
 
 // Nothing of the dead point is needed any more.
@@ -144,6 +163,7 @@ bool has_unfinished_deletion(const Domain& domain) {
 uint64_t release_dead(const Domain& domain) {
   const auto dead = domain.remains();
   if (dead.empty()) return 0;
+  check_all_known(domain);
   DeadSpace space(domain, dead, live_manifests(domain));
   const uint64_t freed = space.release();
   for (const Manifest& manifest : dead) {
@@ -165,7 +185,11 @@ Freed delete_points(const Domain& domain, const std::vector<uint32_t>& points,
                 state_file(domain, number, "deleted.json"));
     sync_directory(domain.path() / point_name(number));
   }
-  return {release_dead(domain)};
+  try {
+    return {release_dead(domain)};
+  } catch (const Error& error) {
+    throw add_context(error, "deleted, but no space was given back");
+  }
 }
 
 Freed freed_by(const Domain& domain, const std::vector<uint32_t>& points) {

@@ -56,10 +56,11 @@ void sweep(const Domain& domain) {
   }
   try {
     if (has_unfinished_deletion(domain)) release_dead(domain);
-  } catch (const Error& error) {
-    // What a damaged chain still needs cannot be known, so nothing of it is
-    // freed: that is for verify to report, and no reason to make no backups.
-    if (error.kind() != ErrorKind::kDamaged) throw;
+  } catch (const Error&) {
+    // What a damaged or unreadable chain still needs cannot be known, so nothing
+    // of it is freed: that is for verify to report, and no reason to make no
+    // backups, or not to delete what is damaged.
+  } catch (const fs::filesystem_error&) {
   }
 }
 

@@ -25,13 +25,8 @@ std::vector<uint32_t> LiveCatalog::points(const std::string& domain) const {
   return repository_.domain(domain).points();
 }
 
-// Looks at manifests from the end: one is enough, of a thousand.
 uint32_t LiveCatalog::latest(const std::string& domain) const {
-  const format::Domain in = repository_.domain(domain);
-  uint32_t number = in.last_number();
-  while (number > 0 && !std::filesystem::exists(manifest_path(in, number)))
-    --number;
-  return number;
+  return repository_.domain(domain).latest();
 }
 
 DirectoryPointer LiveCatalog::point(const std::string& domain, uint32_t number,

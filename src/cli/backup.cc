@@ -198,7 +198,7 @@ Command backup_command() {
       "level", one("LEVEL"),
       "auto (incremental where there is a chain, else full), full, "
       "incremental, differential or copy")("compression", one("METHOD"),
-                                           "zstd (default), zstd:N or none")(
+                                           "zstd (default, level -1), zstd:N or none")(
       "include", many("DISK"), "only this disk (repeatable)")(
       "exclude", many("DISK"), "not this disk (repeatable)");
   return {"backup", "[DOMAIN]",      "Make a recovery point.",

@@ -1,6 +1,7 @@
 // backstitch: the command line.
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <clocale>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
+#include "format/base/standard_files.h"
 #include "format/repository/names.h"
 #include "src/base/stop.h"
 #include "src/cli/exit_code.h"
@@ -32,6 +34,15 @@ void start_logging(const Globals& globals) {
                     : globals.verbose == 1 ? spdlog::level::debug
                                            : spdlog::level::trace);
   spdlog::set_default_logger(logger);
+}
+
+// verify and deletion have two files of each point of a chain open at once: the
+// usual limit of 1024 is one of habit (select(2)), not of what there is.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -91,6 +102,8 @@ int guarded_run(const std::vector<std::string>& arguments) {
 }  // namespace backstitch::cli
 
 int main(int argc, char** argv) {
+  backstitch::open_standard_files();
+  backstitch::cli::raise_file_limit();
   std::setlocale(LC_CTYPE, "");   // how wide a name is on the terminal
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2)
   return backstitch::cli::guarded_run({argv + (argc > 0 ? 1 : 0), argv + argc});

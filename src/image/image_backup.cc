@@ -84,6 +84,24 @@ std::vector<std::string> useful_checkpoints(const format::Domain& domain,
   return useful;
 }
 
+// As what the disk was read last; empty when no point says.
+std::string format_before(const format::Domain& domain,
+                          const std::string& disk) {
+  const auto numbers = domain.points();
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    try {
+      const format::Point point = domain.open_point(*number);
+      const format::DiskManifest* before = point.manifest().disk(disk);
+      if (before == nullptr) continue;
+      const auto format = before->source.find("format");
+      return format == before->source.end() ? "" : format->second;
+    } catch (const Error&) {
+      continue;  // damaged: an older one tells as well
+    }
+  }
+  return "";
+}
+
 // One run, step by step. Members go in reverse order: servers and locks before
 // the bitmaps that are taken back, the domain's lock last.
 class ImageBackup {
@@ -117,12 +135,8 @@ class ImageBackup {
       const ImageArgument& argument = request_.images[i];
       const auto* base = plan.base(argument.disk);
       const Manifest* manifest = base ? &base->point.manifest() : nullptr;
-      if (manifest != nullptr) {
-        const auto& source = manifest->disk(argument.disk)->source;
-        const auto format = source.find("format");
-        check_format(argument, infos[i],
-                     format == source.end() ? "" : format->second);
-      }
+      check_format(argument, infos[i],
+                   format_before(*domain_, argument.disk));
       Job job{argument.disk, infos[i],
               plan_read(infos[i], argument.disk, plan.level, manifest)};
       job.holds_bitmap =
@@ -134,10 +148,18 @@ class ImageBackup {
                     std::make_shared<format::Caches>(kCacheSizes));
   }
 
-  // Removes what earlier runs left behind.
+  // Removes bitmaps that no later point can build on. One that stays does no
+  // harm, so what fails here (a damaged manifest, say, from which nobody can
+  // tell which are useful) is no failure of the backup.
   void sweep() {
     if (is_copy()) return;
-    for (Job& job : jobs_) remove_useless(job);
+    for (Job& job : jobs_) {
+      try {
+        remove_useless(job);
+      } catch (const Error& error) {
+        spdlog::warn("old bitmaps stay for now: {}", error.what());
+      }
+    }
   }
 
   void remove_useless(Job& job) {
@@ -230,14 +252,7 @@ class ImageBackup {
   void tidy() {
     servers_.clear();
     locks_.clear();
-    if (is_copy()) return;
-    for (Job& job : jobs_) {
-      try {
-        remove_useless(job);
-      } catch (const Error& error) {
-        spdlog::warn("the old bitmap stays for now: {}", error.what());
-      }
-    }
+    sweep();
   }
 
   bool is_copy() const { return writer_->plan().level == Level::kCopy; }

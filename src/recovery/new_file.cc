@@ -47,6 +47,9 @@ NewFile::~NewFile() {
 }
 
 void NewFile::publish(Durability durability) {
+  // Writing took its time: a machine that was started on the old file meanwhile
+  // would lose all that it writes from here on.
+  check_new_file(target_, overwrite_);
   rename_path(path_, target_, overwrite_);
   path_.clear();
   if (durability == Durability::kSynced) sync_directory(target_.parent_path());

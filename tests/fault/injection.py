@@ -33,8 +33,9 @@ def require_strace():
         skip("strace may not trace here (ptrace is forbidden)")
 
 
-def run(command):
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def run(command, environment=None):
+    return subprocess.run(command, capture_output=True, text=True, check=False,
+                          env=environment)
 
 
 def must(command):
@@ -49,19 +50,25 @@ def calls(command, first_path, trace):
     """The calls of a run as [(name, index)], from the one on that names
     `first_path`: what comes before is the loader and the C library."""
     must(["strace", "-o", trace, *command])
+    return read_calls(trace, first_path)
+
+
+def read_calls(trace, first_path):
+    """The same from what strace wrote. With several threads (-f) each counts
+    for itself, and a fault strikes the first that gets to an index."""
     counts = collections.Counter()
-    found = []
+    found = {}
     begun = False
     with open(trace, encoding="utf-8", errors="replace") as file:
         for line in file:
-            call = re.match(r"(\w+)\(", line)
+            call = re.match(r"(\d+ +)?(\w+)\(", line)
             if not call:
                 continue
-            counts[call[1]] += 1
-            begun = begun or first_path in line
+            counts[call.groups()] += 1
+            begun = begun or (call[2] != "execve" and first_path in line)
             if begun:
-                found.append((call[1], counts[call[1]]))
-    return found
+                found[call[2], counts[call.groups()]] = True
+    return list(found)
 
 
 def injected(command, call, fault):

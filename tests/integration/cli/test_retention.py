@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """delete and prune: what goes, what stays, what comes back."""
 
+import resource
+
 import support
 from support import fails, make_repository, run, run_json, workplace
 
@@ -31,6 +33,22 @@ def test_delete_says_before_what_it_would_do():
         did = run_json("-r", r, "delete", "vm1@2", "vm1@3")
         assert did["freed_bytes"] > 0, did
         assert "would delete vm1@1" in run("-r", r, "delete", "-n", "vm1@1").stdout
+
+
+def few_files():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (48, hard))
+
+
+def test_a_long_chain():
+    """A thousand points and the usual soft limit of 1024 files, in small."""
+    with workplace() as place:
+        times = [f"2026-01-01T10:{n:02}:00.000Z" for n in range(60)]
+        r = make_repository(place / "r", times=times)
+        run("-r", r, "verify", preexec_fn=few_files)
+        run("-r", r, "prune", "vm1", "--keep-last", "5", preexec_fn=few_files)
+        run("-r", r, "verify", preexec_fn=few_files)
+        assert numbers(r) == list(range(56, 61))
 
 
 def test_delete_all_or_nothing():

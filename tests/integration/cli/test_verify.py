@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """verify finds damage, says where, and what it spoils."""
 
+import os
+import subprocess
+
 import support
 from support import fails, make_repository, run, run_json, workplace
 
@@ -50,6 +53,21 @@ def test_progress_is_silent_when_short_and_quiet():
         r = make_repository(place / "r")
         assert run("-r", r, "verify").stderr == ""
         assert run("-q", "-r", r, "verify").stderr == ""
+
+
+def test_closed_descriptors():
+    """No file of a repository gets the number of stdout or stderr."""
+    with workplace() as place:
+        image = place / "a.img"
+        image.write_bytes(os.urandom(1 << 20))
+        r = place / "r"
+        run("init", r)
+        script = 'exec backstitch -v -r "$1" backup --name vm --image vda="$2"'
+        subprocess.run(
+            ["sh", "-c", script + " >&- 2>&-", "sh", r, image], check=False
+        )
+        assert (r / "vm" / "lock").stat().st_size == 0
+        run("-r", r, "verify")
 
 
 support.main(dict(globals()))

@@ -201,11 +201,26 @@ def guest_writes_a_header(bench):
     evil = bench.make("evil.qcow2", 1 << 20)
     bench.io(image, f"write -s {evil} 0 {evil.stat().st_size // 512 * 512}",
              form="raw")
-    done = bench.backup({"vda": image}, "sly", ok=False)
-    check("--format vda=" in done.stderr, done.stderr)
+    for level in ("auto", "full", "copy"):
+        done = bench.backup({"vda": image}, "sly", level=level, ok=False)
+        check("--format vda=" in done.stderr, f"{level}: {done.stderr}")
     result = bench.backup({"vda": image}, "sly",
                           extra=["--format", "vda=raw"])
     equal(disk(result)["size_bytes"], 16 << 20, "read as raw")
+
+
+def newest_manifest_is_damaged(bench):
+    """A new full is the way out, so it must be possible."""
+    image = bench.make("d.qcow2", 1 << 20)
+    for _ in range(2):
+        bench.backup({"vda": image}, "damaged")
+    manifest = bench.repository / "damaged" / "000002" / "point.json"
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    done = bench.backup({"vda": image}, "damaged", ok=False)
+    check("000002/point.json" in done.stderr, done.stderr)
+    bench.backup({"vda": image}, "damaged", level="full")
+    result = bench.backup({"vda": image}, "damaged")
+    equal(disk(result)["read"], "bitmap", "after the new full")
 
 
 def main():
@@ -225,6 +240,7 @@ def main():
         machine_starts(bench, image, "qcow2")
         usage(bench, image)
         guest_writes_a_header(bench)
+        newest_manifest_is_damaged(bench)
         bench.check_all()
         machine_starts(bench, raw, "raw")
 

@@ -3,8 +3,8 @@
 # found new stays in build-fuzz/; a crash is an error and leaves its input.
 #   fuzz.sh [TARGET…]
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 seconds=${FUZZ_SECONDS:-60}
 need_packages "${fuzz_packages[@]}"

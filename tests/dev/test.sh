@@ -1,8 +1,8 @@
 #!/bin/bash
 # Builds and runs the tests; the last line counts them.
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 need_root "tests mount file systems and start machines"
 need_packages "${build_packages[@]}" "${test_packages[@]}"
@@ -13,5 +13,5 @@ rm -f "$log"
 status=0
 meson test -C build --no-rebuild --print-errorlogs "$@" || status=$?
 [ -f "$log" ] || die "no test was run"
-/usr/bin/python3 scripts/summary.py "$log"
+/usr/bin/python3 tests/dev/summary.py "$log"
 exit "$status"

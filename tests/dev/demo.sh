@@ -3,8 +3,8 @@
 # mounted, files are read from them and a machine is booted from one. Makes its
 # own disk in a temporary directory and leaves nothing behind.
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 need_root "the demo mounts file systems"
 need_packages "${build_packages[@]}" "${demo_packages[@]}"

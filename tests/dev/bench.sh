@@ -2,8 +2,8 @@
 # Measures beside other programs; see tests/bench/bench.py --help. Works below
 # BACKSTITCH_BENCH_DIR, /var/tmp by default: 12 GB are needed there.
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 need_root "the measures mount file systems and start machines"
 need_packages "${build_packages[@]}" "${bench_packages[@]}"

@@ -2,8 +2,8 @@
 # Runs the tests that need no kernel help under sanitizers.
 #   sanitize.sh [address|thread] [meson test arguments]
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 kinds=(address thread)
 case ${1:-} in

@@ -5,8 +5,8 @@
 #   lint.sh --changed   clang-tidy only for what differs from main
 #   lint.sh --quick     layout and shell only
 set -euo pipefail
-# shellcheck source=scripts/common.sh
-. scripts/common.sh
+# shellcheck source=tests/dev/common.sh
+. tests/dev/common.sh
 
 how=${1:-}
 need_packages "${build_packages[@]}" "${lint_packages[@]}"
@@ -30,5 +30,5 @@ if [ "$how" = --changed ]; then
 fi
 # Files that are not built in this configuration have no compile command.
 git ls-files -- "${sources[@]}" |
-  /usr/bin/python3 scripts/compiled.py build-clang/compile_commands.json |
+  /usr/bin/python3 tests/dev/compiled.py build-clang/compile_commands.json |
   xargs -r -P "$(nproc)" -n 1 clang-tidy --quiet -p build-clang 2>/dev/null
