@@ -17,10 +17,7 @@ constexpr std::array<const char*, 7> kUnits = {"B",   "KiB", "MiB", "GiB",
 
 size_t unit_of(uint64_t bytes) {
   size_t unit = 0;
-  for (double value = static_cast<double>(bytes);
-       value >= 1024 && unit + 1 < kUnits.size(); value /= 1024) {
-    ++unit;
-  }
+  for (; bytes >= 1024; bytes /= 1024) ++unit;
   return unit;
 }
 
@@ -67,7 +64,7 @@ uint64_t parse_bytes(const std::string& text, const std::string& what) {
     if (unit == std::string_view::npos) throw error;
     shift = 10 * static_cast<int>(unit);
     suffix.remove_prefix(1);
-    if (suffix != "" && (unit == 0 || (suffix != "iB" && suffix != "B")))
+    if (!suffix.empty() && (unit == 0 || (suffix != "iB" && suffix != "B")))
       throw error;
   }
   const double bytes = std::ldexp(value, shift);

@@ -176,8 +176,8 @@ std::string to_string(Level level) {
   return "unknown";
 }
 
-const DiskManifest* Manifest::disk(const std::string& wanted) const {
-  const auto found = std::ranges::find(disks, wanted, &DiskManifest::name);
+const DiskManifest* Manifest::disk(const std::string& name) const {
+  const auto found = std::ranges::find(disks, name, &DiskManifest::name);
   return found == disks.end() ? nullptr : &*found;
 }
 
