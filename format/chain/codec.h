@@ -14,7 +14,8 @@ namespace backstitch::format {
 struct Compression {
   bool enabled = true;
   // zstd's levels. On 64 KiB chunks of programs and text, -1 compresses at 620
-  // MB/s a core and decodes at 2200, level 1 at 430 and 1650 for 7 % less space.
+  // MB/s a core and decodes at 2200, level 1 at 430 and 1650 for 7 % less
+  // space.
   int level = -1;
 
   // "none", "zstd", "zstd:N"; throws kUsage on anything else.

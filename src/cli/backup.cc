@@ -197,8 +197,8 @@ Command backup_command() {
       "the format of an image (raw, qcow2, …) instead of what it looks like")(
       "level", one("LEVEL"),
       "auto (incremental where there is a chain, else full), full, "
-      "incremental, differential or copy")("compression", one("METHOD"),
-                                           "zstd (default, level -1), zstd:N or none")(
+      "incremental, differential or copy")(
+      "compression", one("METHOD"), "zstd (default, level -1), zstd:N or none")(
       "include", many("DISK"), "only this disk (repeatable)")(
       "exclude", many("DISK"), "not this disk (repeatable)");
   return {"backup", "[DOMAIN]",      "Make a recovery point.",
