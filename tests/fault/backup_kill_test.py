@@ -305,6 +305,8 @@ def need_programs():
 
 
 def main():
+    # A test that is stopped (a time limit) cleans up as one that failed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     need_programs()
     names = sys.argv[1:] or [*SERIES, "large"]
     parent = injection.scratch_directory()
