@@ -6,7 +6,7 @@ import run
 from report import Row
 
 INCREMENTALS = 20
-PIECES = 1024
+PIECES = 256
 
 
 def _chain(context, disk):
@@ -25,6 +25,7 @@ def _archive(context, disk):
         for seed in range(INCREMENTALS):
             machine.scatter(seed + 100, PIECES)
             machine.backup(archive, "inc")
+    context.fresh(disk.name)
     return archive
 
 
@@ -34,26 +35,24 @@ def measure(context):
     repository = _chain(context, disk)
     archive = _archive(context, theirs)
 
-    def restore():
-        return repository.restore(context.fresh("restored")).seconds
+    def timed(restore, *options):
+        output = context.work / "restored"
+        try:
+            return restore(output, *options).seconds
+        finally:
+            context.fresh(output.name)
 
-    def virtnbdrestore():
-        output = context.fresh("restored-peer")
-        return peers.virtnbdrestore(archive, output).seconds
-
-    def convert(*options):
-        return peers.convert(disk, context.fresh("converted.raw"),
-                             *options).seconds
+    def convert(output, *options):
+        return peers.convert(disk, output, *options)
 
     results = run.interleave({
-        "ours": restore,
-        "virtnbdrestore": virtnbdrestore,
-        "convert": convert,
-        "convert-sync": lambda: convert("-t", "writeback"),
+        "ours": lambda: timed(repository.restore),
+        "virtnbdrestore": lambda: timed(
+            lambda output: peers.virtnbdrestore(archive, output)),
+        "convert": lambda: timed(convert),
+        "convert-sync": lambda: timed(convert, "-t", "writeback"),
     }, context.rounds)
-    for name in ["restore.qcow2", "restore-vm.qcow2", "restore",
-                 "restore-archive", "restored", "restored-peer",
-                 "converted.raw"]:
+    for name in ["restore.qcow2", "restore", "restore-archive"]:
         context.fresh(name)
     seconds = {name: run.median(values) for name, values in results.items()}
     return [

@@ -54,11 +54,17 @@ class VirtualMachine:
 
 def start_libvirt():
     """Starts libvirtd where no service manager has done it."""
-    answers = subprocess.run(["virsh", "-q", "-c", "qemu:///system", "list"],
-                             check=False, capture_output=True)
-    if answers.returncode != 0:
+    if not _libvirt_answers():
         for daemon in ["virtlogd", "libvirtd"]:
-            run.run(daemon, "--daemon")
+            # Fails where one of them runs already.
+            subprocess.run([daemon, "--daemon"], check=False,
+                           capture_output=True)
+        run.wait_for(_libvirt_answers, 10, "libvirtd")
+
+
+def _libvirt_answers():
+    return subprocess.run(["virsh", "-q", "-c", "qemu:///system", "list"],
+                          check=False, capture_output=True).returncode == 0
 
 
 def virtnbdrestore(archive, output):
