@@ -47,15 +47,10 @@ class NewBitmaps {
     }
   }
 
+  // What an addition that failed may have left, the next run removes.
   void add(const ImageInfo& image, const std::string& bitmap) {
-    // Noted first: an addition that failed may have left something.
+    add_bitmap(image, bitmap);
     added_.push_back({image, bitmap});
-    try {
-      add_bitmap(image, bitmap);
-    } catch (...) {
-      added_.pop_back();
-      throw;
-    }
   }
   void keep() { added_.clear(); }
 
