@@ -22,7 +22,7 @@ constexpr uint64_t kSector = 512;
 class ToldDisk {
  public:
   ToldDisk(Random& random, uint64_t size, uint32_t flag)
-      : random_(random), size_(size), flags_(size / kSector) {
+      : random_(random), flags_(size / kSector) {
     const uint64_t grain = uint64_t{1} << random.below(10);
     for (uint64_t at = 0; at < flags_.size();) {
       const uint32_t value = random.chance(2) ? flag : 0;
@@ -55,7 +55,6 @@ class ToldDisk {
 
  private:
   Random& random_;
-  uint64_t size_;
   std::vector<uint32_t> flags_;
 };
 
