@@ -4,6 +4,7 @@
 #   lint.sh             all of it
 #   lint.sh --changed   clang-tidy only for what differs from main
 #   lint.sh --quick     layout and shell only
+#   lint.sh --no-tidy   all but clang-tidy
 set -euo pipefail
 # shellcheck source=tests/dev/common.sh
 . tests/dev/common.sh
@@ -20,6 +21,8 @@ git grep -lzE '^(#!.*(bash|/sh)|# shellcheck shell=)' -- ':!*.md' |
 [ "$how" != --quick ] || exit 0
 
 CXX=$(cached clang++) build_in build-clang
+
+[ "$how" != --no-tidy ] || exit 0
 
 say "clang-tidy"
 sources=('*.cc')

@@ -46,8 +46,8 @@ std::vector<uint64_t> scattered(const Plan& plan, uint64_t point) {
   for (uint64_t i = 1; i <= plan.chunks; ++i)
     result.push_back(mix((point << 32) + i) % chunks);
   std::ranges::sort(result);
-  const auto repeated = std::ranges::unique(result);
-  result.erase(repeated.begin(), repeated.end());
+  const auto repeated = std::unique(result.begin(), result.end());
+  result.erase(repeated, result.end());
   return result;
 }
 
