@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 
 #include "format/base/bytes.h"
@@ -61,6 +62,7 @@ constexpr uint64_t chunk_count(uint64_t size) {
 }
 // Chunks below one ref at `level`: 128^level, at most 2^63.
 constexpr uint64_t level_span(int level) {
+  assert(level >= 0);
   return level >= 9 ? uint64_t{1} << 63 : uint64_t{1} << (7 * level);
 }
 // Height of the smallest tree that holds `chunks`: the level of the root ref.
