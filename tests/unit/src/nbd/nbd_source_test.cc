@@ -27,7 +27,7 @@ class NbdSourceTest : public ::testing::Test {
   void SetUp() override {
     if (::access("/usr/sbin/nbdkit", X_OK) != 0 &&
         ::access("/usr/bin/nbdkit", X_OK) != 0) {
-      GTEST_SKIP() << "nbdkit is not installed";
+      FAIL() << "nbdkit is not installed";
     }
     std::ofstream file(directory_.path() / "disk", std::ios::binary);
     file.write(reinterpret_cast<const char*>(content_.data()),
