@@ -1,0 +1,179 @@
+"""A machine under libvirt: its life, its guest's shell, its monitor."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from checks import check, check_equal, wait_until
+from machine_xml import machine_xml
+
+SUPPORT = pathlib.Path(__file__).resolve().parents[2] / "support" / "lab"
+
+
+class Machine:
+    """Made by Lab.machine(), removed when the test ends. Its name is one that
+    no other run uses; `disks` are machine_xml.Disk, and may be changed while
+    the machine is off: call define() then."""
+
+    def __init__(self, lab, name, disks, **definition):
+        self.lab = lab
+        self.name = name
+        self.disks = list(disks)
+        self.definition = definition
+        self.run = lab.directory(f"run-{name}")
+        self.run.chmod(0o777)
+
+    def disk(self, target):
+        return next(one for one in self.disks if one.target == target)
+
+    def virsh(self, verb, *words, **keywords):
+        return self.lab.virsh(verb, self.name, *words, **keywords)
+
+    # --- its life ---
+
+    def xml(self):
+        guest = self.lab.guest() if self.definition.get("guest") else None
+        return machine_xml(self.name, self.disks, self.run,
+                           **{**self.definition, "guest": guest})
+
+    def _xml_file(self):
+        path = self.run / "domain.xml"
+        path.write_text(self.xml(), encoding="utf-8")
+        return path
+
+    def define(self):
+        self.lab.virsh("define", self._xml_file())
+        return self
+
+    def start(self, paused=False, transient=False):
+        console = self.run / "console.log"
+        console.write_bytes(b"")
+        console.chmod(0o666)
+        words = ["--paused"] if paused else []
+        if transient:
+            self.lab.virsh("create", self._xml_file(), *words)
+        else:
+            self.virsh("start", *words)
+        if self.definition.get("guest") and not paused:
+            self.wait_for_guest()
+        return self
+
+    def wait_for_guest(self, seconds=90):
+        wait_until(lambda: b"GUEST-READY" in
+                   (self.run / "console.log").read_bytes(),
+                   f"the guest of {self.name} is ready", seconds)
+
+    def state(self):
+        """"running", "paused", "shut off", … or "" when there is none."""
+        done = self.virsh("domstate", ok=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def wait_off(self, seconds=30):
+        wait_until(lambda: self.state() in ("shut off", ""),
+                   f"{self.name} is off", seconds)
+
+    def shut_down(self):
+        """The guest powers the machine off."""
+        self.tell("sync; poweroff -f")
+        self.wait_off()
+
+    def power_off(self):
+        """QEMU is ended, in order: bitmaps reach the images."""
+        self.virsh("destroy")
+        self.wait_off()
+
+    def suspend(self):
+        self.virsh("suspend")
+
+    def resume(self):
+        self.virsh("resume")
+
+    def pid(self):
+        """QEMU's."""
+        return int((pathlib.Path("/run/libvirt/qemu") /
+                    f"{self.name}.pid").read_text())
+
+    def remove(self):
+        self.virsh("destroy", ok=False)
+        for words in (["--checkpoints-metadata", "--snapshots-metadata",
+                       "--nvram"], ["--nvram"], []):
+            if self.virsh("undefine", *words, ok=False).returncode == 0:
+                break
+
+    # --- its guest ---
+
+    def guest(self, command, seconds=60):
+        """Runs a shell command in the guest; what it printed."""
+        done = subprocess.run(
+            [SUPPORT / "guestctl.py", self.run / "ctl.sock", command,
+             str(seconds)], capture_output=True, text=True, check=False,
+            timeout=seconds + 10)
+        check_equal(done.returncode, 0,
+                    f"in the guest: {command}\n{done.stdout}{done.stderr}")
+        return done.stdout.strip().replace("\r", "")
+
+    def tell(self, command):
+        """Starts a command in the guest and does not wait for it."""
+        self.guest(f"( sleep 0.2; {command} ) >/dev/null 2>&1 & true")
+
+    # --- its monitor ---
+
+    def qmp(self, command, **arguments):
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = arguments
+        answer = json.loads(self.virsh("qemu-monitor-command",
+                                       json.dumps(request)).stdout)
+        check("error" not in answer, f"{self.name}: {request}: {answer}")
+        return answer["return"]
+
+    def _block_device(self, target):
+        path = os.path.realpath(self.disk(target).path)
+        for device in self.qmp("query-block"):
+            inserted = device.get("inserted", {})
+            image = inserted.get("image", {})
+            while image:
+                if path == os.path.realpath(image.get("filename", "")):
+                    return device
+                image = image.get("backing-image")
+        raise AssertionError(f"{self.name} has no {path}")
+
+    def _write_through_monitor(self, target, commands):
+        device = self._block_device(target)["qdev"]
+        for command in commands:
+            done = self.virsh("qemu-monitor-command", "--hmp",
+                              f'qemu-io -d {device} "{command}"')
+            check("rror" not in done.stdout, f"{command}: {done.stdout}")
+
+    def io(self, target, *commands):
+        """qemu-io's commands, as writes of the machine where it is on (a
+        failed one is silent then: the oracle must see the change)."""
+        if self.state() in ("running", "paused"):
+            self._write_through_monitor(target, [*commands, "flush"])
+            return
+        disk = self.disk(target)
+        words = []
+        for command in commands:
+            words += ["-c", command]
+        out = self.lab.run("qemu-io", "-f", disk.form, "-d", "unmap", *words,
+                           disk.path).stdout
+        check("failed" not in out and "error" not in out, out)
+
+    # --- what backups leave ---
+
+    def checkpoints(self):
+        out = self.virsh("checkpoint-list", "--name", "--topological").stdout
+        return out.split()
+
+    def bitmaps(self, target):
+        """Names of the dirty bitmaps that an image, or QEMU, keeps."""
+        if self.state() in ("running", "paused"):
+            inserted = self._block_device(target)["inserted"]
+            return sorted(one["name"]
+                          for one in inserted.get("dirty-bitmaps", []))
+        info = json.loads(self.lab.run("qemu-img", "info", "-U",
+                                       "--output=json",
+                                       self.disk(target).path).stdout)
+        data = info.get("format-specific", {}).get("data", {})
+        return sorted(one["name"] for one in data.get("bitmaps", []))
