@@ -113,6 +113,12 @@ class Machine:
                     f"in the guest: {command}\n{done.stdout}{done.stderr}")
         return done.stdout.strip().replace("\r", "")
 
+    def guest_all(self, commands):
+        """Runs commands one after the other; each must succeed."""
+        # Few at a time: the terminal's buffer is small.
+        for first in range(0, len(commands), 8):
+            self.guest(" && ".join(commands[first:first + 8]))
+
     def tell(self, command):
         """Starts a command in the guest and does not wait for it."""
         self.guest(f"( sleep 0.2; {command} ) >/dev/null 2>&1 & true")

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+"""Points of a running Linux guest that writes, overwrites, zeroes and trims: a
+full, ten incrementals, a differential and a copy. Each is compared when it is
+made, and again after the last.
+
+Quiet points: nothing in the guest writes, and the images are copied by qemu-img.
+Busy points: the guest counts on two disks while the backup runs; the rest of the
+disks is compared with checksums that the guest computed with its file system
+frozen, and the counting with what can be at one instant. Some quiet points are
+made while the machine is suspended.
+"""
+
+import hashlib
+
+from domainlab import MIB, Disk, Oracle, check, check_equal, run, say
+from guest_work import DISK_BYTES, TICK_START, GuestWork, file_sums_of, make_disk
+from ticks import Ticks
+
+SECOND_BYTES = 24 * MIB
+
+PLAN = [("full", "busy"), ("incremental", "quiet"), ("incremental", "busy"),
+        ("incremental", "busy"), ("incremental", "paused"), ("copy", "busy"),
+        ("incremental", "busy"), ("incremental", "quiet"),
+        ("differential", "busy"), ("incremental", "busy"),
+        ("incremental", "paused"), ("incremental", "busy"),
+        ("incremental", "busy")]
+
+
+def sum_of(image, start, length):
+    digest = hashlib.sha256()
+    with open(image, "rb") as file:
+        file.seek(start)
+        while length:
+            piece = file.read(min(length, MIB))
+            check(piece, f"{image} ends early")
+            digest.update(piece)
+            length -= len(piece)
+    return digest.hexdigest()
+
+
+class Truth:
+    """A machine at work, and what is known of each of its points."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.machine = lab.machine([
+            Disk("vda", make_disk(lab, "vda")),
+            Disk("vdb", lab.image("vdb.qcow2", SECOND_BYTES + 8 * MIB),
+                 options={"cache": "none", "discard": "unmap",
+                          "detect_zeroes": "unmap"})],
+            guest=True).start()
+        self.oracle = Oracle(lab, self.machine)
+        self.work = GuestWork(self.machine, lab.random, SECOND_BYTES)
+        self.ticks = Ticks(self.machine,
+                           [("vda", "/dev/vda3", TICK_START, 0),
+                            ("vdb", "/dev/vdb", 0, SECOND_BYTES)])
+        self.sums = {}   # point -> checksums of ranges, from the guest
+        self.wiped = {}  # point -> what ranges must hold
+
+    def point(self, level, how):
+        words = ["--level", level]
+        slots = self.work.truth()
+        if how != "busy":
+            self.ticks.pause()
+        files = self.work.file_sums()
+        self.work.freeze()
+        if how == "busy":
+            sums = self.work.sums()
+            result = self.oracle.backup(*words)
+            self.sums[result["point"]] = sums
+        elif how == "paused":
+            self.machine.suspend()
+            result = self.oracle.point(*words)
+            self.machine.resume()
+        else:
+            result = self.oracle.point(*words)
+        self.work.thaw()
+        if how != "busy":
+            self.ticks.go_on()
+        self.wiped[result["point"]] = slots
+        self.check(result["point"])
+        if result["point"] % 4 == 1:
+            self.check_files(result["point"], files)
+        return result
+
+    def check(self, point):
+        """What is known besides the flat copies."""
+        for (disk, start, length), wanted in self.sums.get(point, {}).items():
+            check_equal(sum_of(self.oracle.image(point, disk), start, length),
+                        wanted, f"@{point}: {disk} from {start} on, as the "
+                        "guest read it")
+        image = self.oracle.image(point, "vda")
+        with open(image, "rb") as file:
+            for start, (length, byte) in self.wiped[point].items():
+                file.seek(start)
+                check(file.read(length) == bytes([byte]) * length,
+                      f"@{point}: vda from {start} on is not full of {byte}")
+        last = self.ticks.check(lambda disk: self.oracle.image(point, disk))
+        zeroed = sum(byte == 0 for _, byte in self.wiped[point].values())
+        say(f"@{point}: {len(self.sums.get(point, {}))} checksums of the guest, "
+            f"{zeroed} ranges wiped, one instant (number {last})")
+
+    def check_files(self, point, wanted):
+        partition = self.oracle.directory(point) / "vda.p1.raw"
+        check_equal(file_sums_of(self.lab, partition), wanted,
+                    f"@{point}: the files in its partition")
+        say(f"@{point}: {len(wanted)} files, through its file system")
+
+
+def check_result(result, level, how, before, full):
+    """What a backup says of itself."""
+    check_equal(result["level"], level, "level")
+    check_equal(result["consistency"], "paused" if how == "paused" else "crash",
+                f"consistency of @{result['point']}")
+    parents = {"incremental": before, "differential": full}
+    check_equal(result["parent"] or None, parents.get(level),
+                f"parent of @{result['point']}")
+    for disk in result["disks"]:
+        whole = level in ("full", "copy")
+        check_equal(disk["read"], "whole" if whole else "bitmap",
+                    f"how {disk['name']} of @{result['point']} was read")
+        check(disk["read_bytes"] < DISK_BYTES or whole, disk)
+
+
+def test_a_running_guest(lab):
+    truth = Truth(lab)
+    truth.work.begin()
+    truth.ticks.begin()
+    before = full = None
+    for level, how in PLAN:
+        result = truth.point(level, how)
+        check_result(result, level, how, before, full)
+        if level != "copy":
+            before = result["point"]
+        if level == "full":
+            full = before
+        # Fewer steps than points would leave a point without changes.
+        truth.work.change()
+    truth.ticks.end()
+    for point in truth.wiped:
+        truth.check(point)
+    truth.oracle.check_all()
+    check_equal(truth.oracle.points(), list(range(1, len(PLAN) + 1)), "points")
+
+
+run(globals())
