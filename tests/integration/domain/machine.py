@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import uuid
 
 from checks import check, check_equal, wait_until
 from machine_xml import machine_xml
@@ -19,6 +20,7 @@ class Machine:
     def __init__(self, lab, name, disks, **definition):
         self.lab = lab
         self.name = name
+        self.uuid = uuid.uuid4()
         self.disks = list(disks)
         self.definition = definition
         self.run = lab.directory(f"run-{name}")
@@ -34,7 +36,7 @@ class Machine:
 
     def xml(self):
         guest = self.lab.guest() if self.definition.get("guest") else None
-        return machine_xml(self.name, self.disks, self.run,
+        return machine_xml(self.name, self.uuid, self.disks, self.run,
                            **{**self.definition, "guest": guest})
 
     def _xml_file(self):

@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 MACHINE = """\
 <domain type='qemu'>
   <name>{name}</name>
+  <uuid>{uuid}</uuid>
   <memory unit='MiB'>{memory_mib}</memory>
   <vcpu>1</vcpu>
   <os>
@@ -81,7 +82,7 @@ class Disk:
             bus=self.bus, source=self.source(), extra=self.extra)
 
 
-def machine_xml(name, disks, run, *, guest=None, words="", extra="",
+def machine_xml(name, uuid, disks, run, *, guest=None, words="", extra="",
                 board="pc", memory_mib=None):
     """`guest`: the directory of the guest that is booted; without it the
     machine stays in its firmware, and only the monitor writes."""
@@ -89,6 +90,6 @@ def machine_xml(name, disks, run, *, guest=None, words="", extra="",
     if guest:
         boot = GUEST.format(guest=guest, words=escape(words))
     return MACHINE.format(
-        name=escape(name), board=board, boot=boot, run=run, extra=extra,
+        name=escape(name), uuid=uuid, board=board, boot=boot, run=run, extra=extra,
         memory_mib=memory_mib or (384 if guest else 64),
         disks="\n".join(disk.xml() for disk in disks))
