@@ -24,7 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr uint64_t kMostError = 64 << 10;
-constexpr uint64_t kMostOutput = 16 << 20;
+constexpr uint64_t kMostOutput = 80 << 20;
 constexpr int kFirstListenFd = 3;  // sd_listen_fds(3): SD_LISTEN_FDS_START
 constexpr char kListenPid[] = "LISTEN_PID=";
 
@@ -101,7 +101,8 @@ Launch prepare(const Arguments& arguments, const std::string& package,
     if (::getppid() != launch.parent) ::_exit(127);
   }
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  bool ready = null >= 0 && ::dup2(null, 0) == 0 &&
+  const int input = launch.options.standard_input;
+  bool ready = null >= 0 && ::dup2(input >= 0 ? input : null, 0) == 0 &&
                ::dup2(launch.out, 1) == 1 &&
                (launch.options.share_stderr || ::dup2(launch.err, 2) == 2);
   if (launch.options.listen_fd >= 0) {

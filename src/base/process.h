@@ -1,8 +1,9 @@
 // Starting other programs.
 //
 // Every child has its own process group, so that a Ctrl-C meant for us does not
-// cut qemu-img off in the middle of a bitmap; stdin is /dev/null; stdout and
-// stderr go to memory files, so that no child ever waits for us to read them.
+// cut qemu-img off in the middle of a bitmap; stdin is /dev/null unless one is
+// given; stdout and stderr go to memory files, so that no child ever waits for
+// us to read them.
 #pragma once
 
 #include <sys/types.h>
@@ -22,6 +23,7 @@ struct StartOptions {
   // The kernel ends the child when the thread that started it ends: for
   // servers. Start those from a thread that outlives them.
   bool die_with_us = false;
+  int standard_input = -1;  // instead of /dev/null
   // A listening socket to hand over by systemd's protocol (LISTEN_FDS).
   int listen_fd = -1;
   // What it writes to stderr goes to ours as it comes: for a program that is
@@ -49,7 +51,10 @@ class Process {
   // SIGTERM, and SIGKILL for one that does not go; gives how it ended.
   int stop();
 
-  // What it wrote so far; the last 64 KiB (stderr), 16 MiB (stdout).
+  // Lets it run on when its owner goes.
+  void release() { pid_ = -1; }
+
+  // What it wrote so far; the last 64 KiB (stderr), 80 MiB (stdout).
   std::string standard_output() const;
   std::string standard_error() const;
 

@@ -10,6 +10,8 @@ namespace backstitch::cli {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitDamaged = 4;
+// All was done, and --strict was said.
+inline constexpr int kExitWarnings = 8;
 
 // An interruption is 128 and the signal that asked for it.
 int exit_code(ErrorKind kind);

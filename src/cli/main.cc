@@ -6,6 +6,7 @@
 
 #include <clocale>
 #include <csignal>
+#include <cstring>
 #include <iostream>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@
 #include "src/cli/frame.h"
 #include "src/cli/help.h"
 #include "src/cli/output.h"
+#include "src/libvirt/freeze.h"
 
 namespace backstitch::cli {
 
@@ -97,6 +99,17 @@ int guarded_run(const std::vector<std::string>& arguments) {
   }
 }
 
+int guard_freeze(const std::string& uri, const std::string& uuid,
+                 const std::string& seconds) {
+  try {
+    engine::run_thaw_guard(uri, uuid, std::chrono::seconds(std::stoi(seconds)));
+    return kExitOk;
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+    return 1;
+  }
+}
+
 }  // namespace
 
 }  // namespace backstitch::cli
@@ -106,5 +119,8 @@ int main(int argc, char** argv) {
   backstitch::cli::raise_file_limit();
   std::setlocale(LC_CTYPE, "");   // how wide a name is on the terminal
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2)
+  // No command of the user's: the process that looks after a frozen guest.
+  if (argc == 5 && std::strcmp(argv[1], backstitch::engine::kThawGuard) == 0)
+    return backstitch::cli::guard_freeze(argv[2], argv[3], argv[4]);
   return backstitch::cli::guarded_run({argv + (argc > 0 ? 1 : 0), argv + argc});
 }

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "format/repository/writer_lock.h"
@@ -62,23 +63,6 @@ class NewBitmaps {
   std::vector<Added> added_;
 };
 
-// Checkpoints that a later point can build on: that of the newest point of the
-// chain and that of its full.
-std::vector<std::string> useful_checkpoints(const format::Domain& domain,
-                                            const std::string& disk) {
-  std::vector<std::string> useful;
-  const PointPlan next = format::plan_point(domain, std::nullopt);
-  if (const auto* base = next.base(disk))
-    useful.push_back(base->point.manifest().checkpoint);
-  if (next.chain == 0 || next.chain == next.parent) return useful;
-  try {
-    useful.push_back(domain.open_point(next.chain).manifest().checkpoint);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kNotFound) throw;  // the full was deleted
-  }
-  return useful;
-}
-
 // As what the disk was read last; empty when no point says.
 std::string format_before(const format::Domain& domain,
                           const std::string& disk) {
@@ -103,11 +87,15 @@ class ImageBackup {
  public:
   ImageBackup(const format::Repository& repository,
               const ImageBackupRequest& request, Progress& progress)
-      : repository_(repository), request_(request), progress_(progress) {}
+      : repository_(repository),
+        request_(request),
+        progress_(progress),
+        names_{.with_disk = !request.of_domain} {}
 
   Manifest run() {
-    const auto infos = probe_images(request_.images);
-    begin(infos);
+    plan(probe_images(request_.images));
+    writer_.emplace(repository_, *domain_, plan_, request_.compression,
+                    std::make_shared<format::Caches>(kCacheSizes));
     sweep();
     add_bitmaps();
     for (const Job& job : jobs_) locks_.emplace_back(job.image.path);
@@ -115,31 +103,77 @@ class ImageBackup {
         std::chrono::system_clock::now());
     start_servers();
     for (size_t i = 0; i < jobs_.size(); ++i) copy(jobs_[i], *servers_[i]);
+    if (request_.add_files) request_.add_files(*writer_);
     commit();
     tidy();
     return writer_->manifest();
   }
 
+  std::vector<ImageEstimate> estimate() {
+    plan(probe_images(request_.images));
+    std::vector<ImageEstimate> list;
+    for (const Job& job : jobs_)
+      list.push_back({job.disk, bytes_to_read(job), job.plan.reason});
+    return list;
+  }
+
  private:
   // Decides the level and how each disk is read.
-  void begin(const std::vector<ImageInfo>& infos) {
+  void plan(const std::vector<ImageInfo>& infos) {
     domain_.emplace(repository_.create_domain(request_.name));
     lock_.emplace(*domain_);
-    PointPlan plan = format::plan_point(*domain_, request_.level);
+    plan_ = format::plan_point(*domain_, request_.level);
     for (size_t i = 0; i < infos.size(); ++i) {
       const ImageArgument& argument = request_.images[i];
-      const auto* base = plan.base(argument.disk);
+      const auto* base = plan_.base(argument.disk);
       const Manifest* manifest = base ? &base->point.manifest() : nullptr;
       check_format(argument, infos[i], format_before(*domain_, argument.disk));
-      Job job{argument.disk, infos[i],
-              plan_read(infos[i], argument.disk, plan.level, manifest)};
-      job.holds_bitmap =
-          plan.level != Level::kCopy && why_no_bitmap(infos[i]).empty();
+      Job job{
+          argument.disk, infos[i],
+          plan_read(infos[i], argument.disk, plan_.level, manifest, names_)};
+      check_identity(job, manifest);
+      job.holds_bitmap = !is_copy() && why_no_bitmap(infos[i]).empty() &&
+                         why_not_writable(infos[i]).empty();
       jobs_.push_back(std::move(job));
     }
-    writer_.emplace(repository_, *domain_, std::move(plan),
-                    request_.compression,
-                    std::make_shared<format::Caches>(kCacheSizes));
+  }
+
+  static uint64_t bytes_to_read(const Job& job) {
+    if (job.plan.bitmap.empty()) return job.image.size_bytes;
+    QemuNbd server(job.image.path,
+                   {.format = job.image.format, .bitmap = job.plan.bitmap});
+    try {
+      NbdSource source(server.address(), {.bitmap = job.plan.bitmap});
+      uint64_t bytes = 0;
+      while (const auto run = source.next_run({})) {
+        if (run->state != ChunkState::kClean)
+          bytes += run->count * format::kChunkBytes;
+      }
+      return std::min(bytes, job.image.size_bytes);
+    } catch (const Error& error) {
+      throw server.explain(error);
+    }
+  }
+
+  // A bitmap without the disk's name must be about this file, and about all
+  // that was written: a snapshot that was taken of the running domain has begun
+  // another one of the same name above it.
+  void check_identity(Job& job, const Manifest* base) {
+    if (names_.with_disk || job.plan.bitmap.empty()) return;
+    std::vector<std::string> paths;
+    bool below = false;
+    for (const ImageInfo& image : examine_chain(job.image)) {
+      below =
+          below || (!paths.empty() && image.bitmap(job.plan.bitmap) != nullptr);
+      paths.push_back(image.path);
+    }
+    std::string reason =
+        why_other_image(*base->disk(job.disk), base->point, paths, inode_of);
+    if (reason.empty() && below) {
+      reason =
+          "a snapshot was taken since point " + std::to_string(base->point);
+    }
+    if (!reason.empty()) job.plan = {"", reason};
   }
 
   // Removes bitmaps that no later point can build on. One that stays does no
@@ -160,7 +194,7 @@ class ImageBackup {
     if (!job.holds_bitmap) return;
     const auto obsolete = obsolete_bitmaps(
         job.image, job.disk, checkpoint_prefix(repository_.id(), request_.name),
-        useful_checkpoints(*domain_, job.disk));
+        useful_checkpoints(*domain_), names_);
     for (const std::string& bitmap : obsolete) {
       spdlog::debug("{}: removing the bitmap {}", job.image.path.string(),
                     bitmap);
@@ -177,7 +211,7 @@ class ImageBackup {
         checkpoint_name(repository_.id(), writer_->manifest());
     for (const Job& job : jobs_) {
       if (!job.holds_bitmap) continue;
-      new_bitmaps_.add(job.image, bitmap_name(checkpoint, job.disk));
+      new_bitmaps_.add(job.image, names_.of(checkpoint, job.disk));
       writer_->manifest().checkpoint = checkpoint;
     }
   }
@@ -201,29 +235,18 @@ class ImageBackup {
       }
       format::DiskWriter& disk =
           writer_->add_disk(job.disk, source.size_bytes());
-      describe(job, disk.manifest());
+      describe_source(job.image, disk.manifest());
+      disk.manifest().read = job.plan.bitmap.empty() ? "whole" : "bitmap";
+      disk.manifest().reason = job.plan.reason;
       progress_.begin(job.disk, source.size_bytes());
       disk.manifest().read_bytes =
-          copy_disk(source, disk, progress_).read_bytes;
+          copy_disk(source, disk, progress_,
+                    {.bytes_per_second = request_.bandwidth})
+              .read_bytes;
       progress_.end();
     } catch (const Error& error) {
       throw server.explain(error);
     }
-  }
-
-  static void describe(const Job& job, format::DiskManifest& disk) {
-    disk.read = job.plan.bitmap.empty() ? "whole" : "bitmap";
-    disk.reason = job.plan.reason;
-    disk.source["path"] = job.image.path.string();
-    disk.source["format"] = job.image.format;
-    const auto note = [&](const char* key, const std::string& value) {
-      if (!value.empty()) disk.source[key] = value;
-    };
-    note("compat", job.image.compat);
-    note("backing-file", job.image.backing_file);
-    note("data-file", job.image.data_file);
-    if (job.image.cluster_bytes != 0)
-      note("cluster-size", std::to_string(job.image.cluster_bytes));
   }
 
   void commit() {
@@ -249,7 +272,7 @@ class ImageBackup {
     sweep();
   }
 
-  bool is_copy() const { return writer_->plan().level == Level::kCopy; }
+  bool is_copy() const { return plan_.level == Level::kCopy; }
 
   // Chunks of the base are compared, not read twice: few need to be kept.
   static constexpr format::CacheSizes kCacheSizes{
@@ -258,8 +281,10 @@ class ImageBackup {
   const format::Repository& repository_;
   const ImageBackupRequest& request_;
   Progress& progress_;
+  const BitmapNames names_;
   std::optional<format::Domain> domain_;
   std::optional<format::WriterLock> lock_;
+  PointPlan plan_;
   std::vector<Job> jobs_;
   NewBitmaps new_bitmaps_;
   std::vector<ImageLock> locks_;
@@ -272,6 +297,12 @@ class ImageBackup {
 Manifest backup_images(const format::Repository& repository,
                        const ImageBackupRequest& request, Progress& progress) {
   return ImageBackup(repository, request, progress).run();
+}
+
+std::vector<ImageEstimate> estimate_images(const format::Repository& repository,
+                                           const ImageBackupRequest& request) {
+  Progress nothing;
+  return ImageBackup(repository, request, nothing).estimate();
 }
 
 }  // namespace backstitch::engine

@@ -8,6 +8,7 @@
 // kill the next run finds the new one without a point and removes it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,13 @@ struct ImageBackupRequest {
   std::vector<ImageArgument> images;
   std::optional<format::Level> level;  // empty: auto
   format::Compression compression;
+  uint64_t bandwidth = 0;  // bytes read a second at most; 0: no limit
+
+  // The images are those of a libvirt domain that is off: its bitmaps are
+  // called as libvirt calls them, so that the chain goes on when it runs.
+  bool of_domain = false;
+  // Adds what else belongs to the point, before it is committed.
+  std::function<void(format::PointWriter&)> add_files;
 };
 
 // Makes a point and gives its manifest. Throws kUsage on names and lists that
@@ -37,5 +45,14 @@ struct ImageBackupRequest {
 format::Manifest backup_images(const format::Repository& repository,
                                const ImageBackupRequest& request,
                                Progress& progress);
+
+struct ImageEstimate {
+  std::string disk;
+  uint64_t bytes = 0;
+  std::string reason;  // why all of it; empty: what a bitmap says
+};
+// What backup_images would read, without doing it.
+std::vector<ImageEstimate> estimate_images(const format::Repository& repository,
+                                           const ImageBackupRequest& request);
 
 }  // namespace backstitch::engine

@@ -1,5 +1,7 @@
 #include "src/image/qemu_img.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -28,6 +30,7 @@ std::vector<ImageBitmap> parse_bitmaps(const json& list) {
 
 ImageInfo parse(const json& document) {
   ImageInfo info;
+  info.path = document.value("filename", "");
   info.format = document.at("format");
   info.size_bytes = document.at("virtual-size");
   info.cluster_bytes = document.value("cluster-size", uint64_t{0});
@@ -41,6 +44,12 @@ ImageInfo parse(const json& document) {
   return info;
 }
 
+Error unexpected(const json::exception& error) {
+  return Error(
+      ErrorKind::kFailed,
+      std::string("qemu-img info gave an unexpected answer: ") + error.what());
+}
+
 }  // namespace
 
 const ImageBitmap* ImageInfo::bitmap(const std::string& name) const {
@@ -52,10 +61,29 @@ ImageInfo parse_image_info(const std::string& text) {
   try {
     return parse(json::parse(text));
   } catch (const json::exception& error) {
-    throw Error(ErrorKind::kFailed,
-                std::string("qemu-img info gave an unexpected answer: ") +
-                    error.what());
+    throw unexpected(error);
   }
+}
+
+std::vector<ImageInfo> examine_chain(const ImageInfo& image) {
+  const std::string text =
+      run({"qemu-img", "info", "--backing-chain", "--output=json", "-f",
+           image.format, "--", image.path.string()},
+          kQemuPackage);
+  try {
+    std::vector<ImageInfo> chain;
+    for (const json& document : json::parse(text))
+      chain.push_back(parse(document));
+    return chain;
+  } catch (const json::exception& error) {
+    throw unexpected(error);
+  }
+}
+
+std::string inode_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return std::to_string(status.st_ino);
 }
 
 ImageInfo examine_image(const std::filesystem::path& path,
@@ -66,6 +94,7 @@ ImageInfo examine_image(const std::filesystem::path& path,
   arguments.insert(arguments.end(), {"--", absolute.string()});
   ImageInfo info = parse_image_info(run(arguments, kQemuPackage));
   info.path = absolute;
+  info.inode = inode_of(absolute);
   return info;
 }
 

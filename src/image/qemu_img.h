@@ -24,6 +24,7 @@ struct ImageBitmap {
 
 struct ImageInfo {
   std::filesystem::path path;  // absolute
+  std::string inode;           // of a file; empty: not known
   std::string format;
   uint64_t size_bytes = 0;  // as the guest sees it
   std::string compat;       // qcow2: "0.10" (version 2), "1.1" (version 3)
@@ -36,9 +37,14 @@ struct ImageInfo {
   const ImageBitmap* bitmap(const std::string& name) const;
 };
 
+// The inode of a file here, as a manifest records it; empty for all else.
+std::string inode_of(const std::string& path);
+
 // `format` empty: found out from the content.
 ImageInfo examine_image(const std::filesystem::path& path,
                         const std::string& format);
+// The same of an image and its backing files, the image first.
+std::vector<ImageInfo> examine_chain(const ImageInfo& image);
 // The same from qemu-img's JSON. Throws kFailed on what is no such document.
 ImageInfo parse_image_info(const std::string& json);
 

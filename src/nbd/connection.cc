@@ -11,6 +11,23 @@ void require(int result, const std::string& what) {
   if (result == -1) throw nbd_failure(what);
 }
 
+void connect(nbd_handle* handle, const NbdAddress& address) {
+  if (address.host.empty()) {
+    require(nbd_connect_unix(handle, address.socket.c_str()),
+            "connect to the NBD server");
+    return;
+  }
+  // Required, so that neither side can talk the other out of it.
+  require(nbd_set_tls(handle, LIBNBD_TLS_REQUIRE), "ask for TLS");
+  require(nbd_set_tls_verify_peer(handle, true), "ask for a certificate");
+  if (!address.tls_certificates.empty()) {
+    require(nbd_set_tls_certificates(handle, address.tls_certificates.c_str()),
+            "use the certificates in " + address.tls_certificates);
+  }
+  require(nbd_connect_tcp(handle, address.host.c_str(), address.port.c_str()),
+          "connect to the NBD server at " + address.host + ":" + address.port);
+}
+
 // One query under way. Owned by libnbd's command and by who waits for it: one
 // that was abandoned goes when the connection does.
 struct StatusQuery {
@@ -80,8 +97,7 @@ NbdConnection::NbdConnection(const NbdAddress& address,
   }
   // Every read that succeeds fills its buffer; a read that fails is an error.
   require(nbd_set_pread_initialize(handle, false), "prepare NBD reads");
-  require(nbd_connect_unix(handle, address.socket.c_str()),
-          "connect to the NBD server");
+  connect(handle, address);
   if (contexts.empty()) return;
   if (nbd_get_structured_replies_negotiated(handle) != 1) {
     throw Error(ErrorKind::kUnsupported,

@@ -15,10 +15,13 @@
 
 namespace backstitch::engine {
 
-// An export of a server on a Unix socket.
+// An export of a server on a Unix socket, or over TCP, always with TLS.
 struct NbdAddress {
   std::string socket;
-  std::string export_name;  // empty: the default export
+  std::string export_name = {};  // empty: the default export
+  std::string host = {};         // over TCP; empty: the socket
+  std::string port = {};
+  std::string tls_certificates = {};  // a directory; empty: libnbd's default
 };
 
 // How long a wait on a connection lasts at most before it looks at other

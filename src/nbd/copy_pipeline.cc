@@ -8,6 +8,7 @@
 #include "src/base/failure.h"
 #include "src/base/stop.h"
 #include "src/nbd/flow.h"
+#include "src/nbd/throttle.h"
 
 namespace backstitch::engine {
 namespace {
@@ -119,6 +120,12 @@ CopyResult write_all(Flow& flow, format::DiskWriter& disk, Progress& progress) {
 
 CopyResult copy_disk(BlockSource& source, format::DiskWriter& disk,
                      Progress& progress, const CopyOptions& options) {
+  if (options.bytes_per_second != 0) {
+    ThrottledSource slow(source, options.bytes_per_second);
+    CopyOptions others = options;
+    others.bytes_per_second = 0;
+    return copy_disk(slow, disk, progress, others);
+  }
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned sifters = options.sifters != 0 ? options.sifters : cores;
   FirstFailure failure;

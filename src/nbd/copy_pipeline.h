@@ -13,6 +13,7 @@ struct CopyOptions {
   unsigned sifters = 0;   // threads that hash and compress; 0: one a core
   unsigned depth = 4;     // requests under way for each reader
   unsigned buffers = 48;  // of 512 KiB: bounds what is in flight
+  uint64_t bytes_per_second = 0;  // read at most; 0: no limit
 };
 
 struct CopyResult {
