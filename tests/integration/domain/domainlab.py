@@ -72,8 +72,9 @@ class Lab:
     def __init__(self, session, name):
         self.session = session
         self.daemons = session.daemons
-        self.path = session.path / name
-        self.path.mkdir(mode=0o755)
+        # Short: the path of a socket below it must fit into 107 bytes.
+        self.path = pathlib.Path(tempfile.mkdtemp(dir=session.path))
+        self.path.chmod(0o755)
         self.random = random.Random(f"{session.seed} {name}")
         self.log = []
         self._undo = []
