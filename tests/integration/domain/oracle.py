@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 
 from checks import check, check_equal, say, wait_until
+from daemons import URI
 
 
 class Oracle:
@@ -33,6 +34,12 @@ class Oracle:
         done = self.lab.backstitch("--json", "backup", self.machine.name,
                                    *words, repository=self.repository, ok=ok)
         return json.loads(done.stdout) if ok else done
+
+    def start(self, *words):
+        """Starts the backup; the process."""
+        return self.lab.start(
+            "backstitch", "-r", self.repository, "-c", URI, "--json", "backup",
+            self.machine.name, *words)
 
     def point(self, *words):
         """A point, compared with the disks. The guest must be quiet: nothing
@@ -119,6 +126,11 @@ class Oracle:
             "--json", "show", f"{self.machine.name}@{point}",
             repository=self.repository)
         return json.loads(done.stdout)
+
+    def checkpoint(self, point):
+        """Its name, "" when the point has none."""
+        kept = self.show(point)["manifest"].get("checkpoint") or {}
+        return kept.get("name", "")
 
     def points(self):
         folder = os.path.join(self.repository, self.machine.name)
