@@ -187,8 +187,6 @@ class Machine:
             inserted = self._block_device(target)["inserted"]
             return sorted(one["name"]
                           for one in inserted.get("dirty-bitmaps", []))
-        info = json.loads(self.lab.run("qemu-img", "info", "-U",
-                                       "--output=json",
-                                       self.disk(target).path).stdout)
+        info = self.lab.image_info(self.disk(target).path)
         data = info.get("format-specific", {}).get("data", {})
         return sorted(one["name"] for one in data.get("bitmaps", []))
