@@ -168,6 +168,33 @@ class Walk:
         self.machine.define()
         return True
 
+    # --- what others do to images ---
+
+    def do_roll_back(self):
+        """An image is what a copy of it was, bitmaps and all."""
+        if self.running() or self.bases:
+            return False
+        path = self.machine.disk("vda").path
+        saved = self.lab.path / "saved.qcow2"
+        if saved.exists() and self.random.random() < 0.7:
+            self.lab.run("cp", saved, path)
+        else:
+            self.lab.run("cp", path, saved)
+        return True
+
+    def do_restore(self):
+        oracle = self.random.choice(self.oracles)
+        points = [point for point, copies in oracle.copies.items()
+                  if "vda" in copies]
+        if self.running() or not points:
+            return False
+        self.lab.backstitch("restore", "--force", "--no-sync", "--disk", "vda",
+                            "--format", "qcow2",
+                            f"{oracle.name}@{self.random.choice(points)}",
+                            self.machine.disk("vda").path,
+                            repository=oracle.repository)
+        return True
+
     # --- what others do to checkpoints ---
 
     def do_other_checkpoint(self):

@@ -11,7 +11,7 @@ WEIGHTS = {
     "do_backup": 40, "do_delete": 5, "do_power": 12, "do_pause": 4,
     "do_kill_qemu": 3, "do_plug": 5, "do_resize": 4, "do_snapshot": 6,
     "do_commit": 4, "do_throw_away": 3, "do_other_checkpoint": 4,
-    "do_delete_other": 3, "do_forget": 4, "do_remove_bitmap": 3,
+    "do_roll_back": 6, "do_restore": 2, "do_delete_other": 3, "do_forget": 4, "do_remove_bitmap": 3,
 }
 
 
