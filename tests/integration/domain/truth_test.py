@@ -128,6 +128,15 @@ class Truth:
         say(f"@{point}: {len(self.sums.get(point, {}))} checksums of the guest, "
             f"{zeroed} ranges wiped, one instant (number {last})")
 
+    def check_the_check(self):
+        """Disks of two points are not of one instant."""
+        try:
+            self.ticks.check(lambda disk: self.oracle.image(
+                3 if disk == "vda" else 4, disk))
+        except AssertionError:
+            return
+        raise AssertionError("disks of two instants were taken for one")
+
     def check_files(self, point, wanted):
         partition = self.oracle.directory(point) / "vda.p1.raw"
         check_equal(file_sums_of(self.lab, partition), wanted,
@@ -165,6 +174,7 @@ def test_a_running_guest(lab):
         # Fewer steps than points would leave a point without changes.
         truth.work.change()
     truth.ticks.end()
+    truth.check_the_check()
     for point in truth.wiped:
         truth.check(point)
     truth.oracle.check_all()
