@@ -22,9 +22,9 @@ from guest_work import (DISK_BYTES, TICK_BYTES, TICK_START, GuestWork,
                         file_sums_of, make_disk)
 from ticks import Ticks
 
-SECOND_BYTES = 24 * MIB
+SECOND_BYTES = 16 * MIB
 
-SLOW = ("--bandwidth", str(6 * MIB))
+SLOW = ("--bandwidth", str(7 * MIB))
 
 PLAN = [("full", "slow"), ("incremental", "quiet"), ("incremental", "busy"),
         ("incremental", "slow"), ("incremental", "paused"), ("copy", "busy"),
