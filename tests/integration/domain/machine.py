@@ -149,10 +149,11 @@ class Machine:
 
     def _write_through_monitor(self, target, commands):
         device = self._block_device(target)["qdev"]
-        for command in commands:
-            done = self.virsh("qemu-monitor-command", "--hmp",
-                              f'qemu-io -d {device} "{command}"')
-            check("rror" not in done.stdout, f"{command}: {done.stdout}")
+        script = "; ".join(
+            f"qemu-monitor-command {self.name} --hmp "
+            f"'qemu-io -d {device} \"{command}\"'" for command in commands)
+        done = self.lab.virsh(script)
+        check("rror" not in done.stdout, f"{commands}: {done.stdout}")
 
     def io(self, target, *commands):
         """qemu-io's commands, as writes of the machine where it is on (a
