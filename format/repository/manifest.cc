@@ -185,7 +185,6 @@ uint64_t Manifest::stored_bytes() const {
   uint64_t sum = 0;
   for (const DiskManifest& disk : disks)
     sum += disk.map_length + disk.data_length;
-  for (const SideFile& file : files) sum += file.size_bytes;
   return sum;
 }
 

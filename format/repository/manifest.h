@@ -64,7 +64,7 @@ struct Manifest {
 
   // The disk's part, or nullptr.
   const DiskManifest* disk(const std::string& name) const;
-  // Bytes that this point added to the repository.
+  // Bytes of its disks that this point added to the repository.
   uint64_t stored_bytes() const;
 };
 

@@ -122,6 +122,7 @@ class PointWriter {
 
   // Throws kUsage on a bad name or one that was added before.
   DiskWriter& add_disk(const std::string& name, uint64_t size_bytes);
+  // One that is as in the point before shares its bytes on disk.
   void add_file(const std::string& name, std::string_view content);
 
   // Makes everything durable, then visible. After a throw there is no point.
@@ -129,6 +130,7 @@ class PointWriter {
 
  private:
   void check_readable() const;
+  bool link_from_parent(const SideFile& file, std::string_view content) const;
 
   const Domain domain_;
   const PointPlan plan_;

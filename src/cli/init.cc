@@ -30,7 +30,7 @@ int run(const Globals& globals, const Values& values) {
   }
   print(fmt::format(
       "created repository {} in {}\n"
-      "next: backstitch -r {} backup --image vda=FILE --name NAME\n",
+      "next: backstitch -r {} backup DOMAIN\n",
       repository.id().substr(0, 8), format::printable(absolute),
       format::printable(path)));
   return kExitOk;

@@ -33,33 +33,37 @@ class BitmapPlanTest : public ::testing::Test {
     disk.name = "vda";
     disk.size_bytes = kSize;
     base_.disks = {disk};
-    if (!why_no_bitmap(image_).empty()) image_.path = ".";
+    if (!why_not_writable(image_).empty()) image_.path = ".";
   }
 
   std::string reason(Level level = Level::kIncremental) const {
-    const ReadPlan plan = plan_read(image_, "vda", level, &base_);
+    const ReadPlan plan = plan_read(image_, "vda", level, &base_, names_);
     EXPECT_EQ(plan.bitmap.empty(), !plan.reason.empty());
     return plan.reason;
   }
 
   ImageInfo image_;
   format::Manifest base_;
+  const BitmapNames names_;
 };
 
 TEST_F(BitmapPlanTest, NamesAreMadeOfRepositoryPointAndDisk) {
   EXPECT_EQ(checkpoint_name(kRepository, base_), kCheckpoint);
-  EXPECT_EQ(plan_read(image_, "vda", Level::kIncremental, &base_).bitmap,
-            std::string(kCheckpoint) + "-vda");
+  EXPECT_EQ(
+      plan_read(image_, "vda", Level::kIncremental, &base_, names_).bitmap,
+      std::string(kCheckpoint) + "-vda");
 }
 
 TEST_F(BitmapPlanTest, SaysWhyAllIsRead) {
   EXPECT_EQ(reason(), "");
   EXPECT_THAT(reason(Level::kFull), HasSubstr("full"));
   EXPECT_THAT(reason(Level::kCopy), HasSubstr("copy"));
-  EXPECT_THAT(plan_read(image_, "vda", Level::kIncremental, nullptr).reason,
-              HasSubstr("new"));
-  EXPECT_THAT(plan_read(image_, "vdb", Level::kIncremental, &base_).reason,
-              HasSubstr("no bitmap"));
+  EXPECT_THAT(
+      plan_read(image_, "vda", Level::kIncremental, nullptr, names_).reason,
+      HasSubstr("new"));
+  EXPECT_THAT(
+      plan_read(image_, "vdb", Level::kIncremental, &base_, names_).reason,
+      HasSubstr("no bitmap"));
 }
 
 TEST_F(BitmapPlanTest, ABitmapInUseIsNotTrusted) {
@@ -91,15 +95,14 @@ TEST_F(BitmapPlanTest, APointWithoutCheckpointIsNoBase) {
 
 TEST_F(BitmapPlanTest, KnowsItsOwnBitmaps) {
   const std::string prefix = checkpoint_prefix(kRepository, "vm1");
-  EXPECT_TRUE(is_our_bitmap(prefix + "000001-ab12-vda", prefix));
-  EXPECT_TRUE(is_our_bitmap(prefix + "1000000-ab12-x", prefix));
+  EXPECT_TRUE(names_.ours(prefix + "000001-ab12-vda", prefix));
+  EXPECT_TRUE(names_.ours(prefix + "1000000-ab12-x", prefix));
   for (const char* other : {"", "000001", "000001-ab12", "000001-ab12-",
                             "1-ab12-vda", "000001-abg2-vda", "000001-ab123-vda",
                             "abcdef-ab12-vda", "2-000001-ab12-vda"}) {
-    EXPECT_FALSE(is_our_bitmap(prefix + other, prefix)) << other;
+    EXPECT_FALSE(names_.ours(prefix + other, prefix)) << other;
   }
-  EXPECT_FALSE(
-      is_our_bitmap("backstitch-89abcdef-vm1-000001-ab12-vda", prefix));
+  EXPECT_FALSE(names_.ours("backstitch-89abcdef-vm1-000001-ab12-vda", prefix));
 }
 
 TEST_F(BitmapPlanTest, OnlyItsOwnAndUselessOnesGo) {
@@ -112,14 +115,50 @@ TEST_F(BitmapPlanTest, OnlyItsOwnAndUselessOnesGo) {
   image_.bitmaps.push_back(
       {"backstitch-89abcdef-vm1-000001-ab12-vda", false, true});
   EXPECT_THAT(obsolete_bitmaps(image_, "vda", prefix,
-                               {kCheckpoint, prefix + "000001-abcd"}),
+                               {kCheckpoint, prefix + "000001-abcd"}, names_),
               ElementsAre(orphan, broken));
   image_.bitmaps.resize(1);
-  EXPECT_THAT(obsolete_bitmaps(image_, "vda", prefix, {kCheckpoint}),
+  EXPECT_THAT(obsolete_bitmaps(image_, "vda", prefix, {kCheckpoint}, names_),
               IsEmpty());
   // The disk is called otherwise now: its bitmap says nothing about this one.
-  EXPECT_THAT(obsolete_bitmaps(image_, "vdb", prefix, {kCheckpoint}),
+  EXPECT_THAT(obsolete_bitmaps(image_, "vdb", prefix, {kCheckpoint}, names_),
               ElementsAre(image_.bitmaps[0].name));
+}
+
+TEST_F(BitmapPlanTest, LibvirtsBitmapsAreCalledAsTheCheckpoint) {
+  const BitmapNames libvirts{.with_disk = false};
+  const std::string prefix = checkpoint_prefix(kRepository, "vm1");
+  EXPECT_EQ(libvirts.of(kCheckpoint, "vda"), kCheckpoint);
+  EXPECT_TRUE(libvirts.ours(kCheckpoint, prefix));
+  EXPECT_TRUE(is_our_checkpoint(kCheckpoint, prefix));
+  EXPECT_FALSE(libvirts.ours(std::string(kCheckpoint) + "-vda", prefix));
+  EXPECT_FALSE(names_.ours(kCheckpoint, prefix));
+}
+
+// libvirt takes [a-zA-Z0-9_.-] only.
+TEST_F(BitmapPlanTest, OddNamesBecomeCheckpointsNames) {
+  EXPECT_EQ(checkpoint_prefix(kRepository, "a b/\xc3\xa4'"),
+            "backstitch-01234567-a_b____-");
+}
+
+TEST_F(BitmapPlanTest, ABitmapOfAnotherFileIsNotUsed) {
+  format::DiskManifest disk;
+  disk.source = {{"path", "/a.qcow2"}, {"inode", "7"}};
+  std::string inode = "7";
+  const auto inode_of = [&](const std::string&) { return inode; };
+  using Chain = std::vector<std::string>;
+  const auto why = [&](const Chain& chain) {
+    return why_other_image(disk, 3, chain, inode_of);
+  };
+  EXPECT_EQ(why({"/a.qcow2"}), "");
+  EXPECT_EQ(why({"/snapshot.qcow2", "/a.qcow2"}), "");
+  EXPECT_THAT(why({"/b.qcow2"}), HasSubstr("/a.qcow2 at point 3"));
+  inode = "8";
+  EXPECT_THAT(why({"/a.qcow2"}), HasSubstr("another file"));
+  inode = "";
+  EXPECT_EQ(why({"/a.qcow2"}), "");
+  disk.source.clear();
+  EXPECT_THAT(why({"/a.qcow2"}), HasSubstr("not a file"));
 }
 
 TEST(ImageInfo, IsReadFromJson) {
