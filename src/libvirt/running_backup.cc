@@ -272,14 +272,17 @@ std::string RunningBackup::begin_job(const JobRequest& request) {
   job_ = std::make_unique<BackupJob>(guest_, *server_, request);
   writer_->manifest().time = format::now();
   scratch_->guard(guest_.connection().uri(), guest_.uuid());
-  if (freeze.failed())
+  if (freeze.failed()) {
     warn("the file systems were not frozen: " + freeze.why_not());
+    descriptions_.xml.has_agent = false;  // nor is it waited for again
+  }
   try {
     result_.frozen = freeze.thaw();
   } catch (const Error& error) {
     if (request_.freeze.quiesce == Quiesce::kRequire) throw;
     consistency = "crash";
     warn(error.what());
+    descriptions_.xml.has_agent = false;
   }
   if (!checkpoint_.empty()) {
     writer_->manifest().checkpoint = checkpoint_;
