@@ -254,7 +254,7 @@ std::string RunningBackup::begin() {
   try {
     return begin_job(request);
   } catch (const Error& error) {
-    if (job_ || !through_bitmap()) throw;
+    if (job_ || !through_bitmap() || !guest_.active()) throw;
     spdlog::debug("{}", error.what());
     try_bitmaps();
     const bool all_work = std::ranges::equal(
