@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "src/base/stop.h"
 #include "src/libvirt/checkpoints.h"
@@ -199,12 +200,36 @@ std::vector<DiskEstimate> RunningBackup::estimates() {
   return list;
 }
 
+// Bitmaps of checkpoints that libvirt does not know could never be deleted: it
+// lost its state, or the domain had ended when an orphan was to go.
+void RunningBackup::recall(const std::vector<std::string>& useful) {
+  std::set<std::string> names(useful.begin(), useful.end());
+  std::vector<std::string> targets;
+  for (const Disk& disk : disks_) {
+    if (disk.records) targets.push_back(disk.domain.target);
+    for (const ImageBitmap& bitmap : disk.image.bitmaps) {
+      if (is_our_checkpoint(bitmap.name, prefix_)) names.insert(bitmap.name);
+    }
+  }
+  if (targets.empty()) return;
+  const auto known = checkpoint_names(guest_);
+  for (const std::string& name : names) {
+    if (name.empty() || known.contains(name)) continue;
+    try {
+      redefine_checkpoint(guest_, name, format::now(), targets);
+    } catch (const Error& error) {
+      spdlog::debug("{}", error.what());
+    }
+  }
+}
+
 // Deletes those of our checkpoints that no later point can build on. One that
 // stays costs the guest a little and does no harm.
 void RunningBackup::sweep() {
   if (plan_.level == Level::kCopy) return;
   try {
     const auto useful = useful_checkpoints(*domain_);
+    recall(useful);
     for (const std::string& name : checkpoint_names(guest_)) {
       if (!is_our_checkpoint(name, prefix_) ||
           std::ranges::find(useful, name) != useful.end()) {
