@@ -3,6 +3,7 @@ nothing left of it."""
 
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -23,76 +24,43 @@ def strike_library(lab):
     return library
 
 
-def strike(lab, where, signal):
-    """The environment of a backstitch that gets `signal` at `where`: the name
+def strike(lab, where, number):
+    """The environment of a backstitch that gets a signal at `where`: the name
     of a call of strike.c, "before" or "after" it, and its number."""
-    call, side, number = where
+    call, side, count = where
     return {**os.environ, "LD_PRELOAD": str(strike_library(lab)),
-            "BACKSTITCH_STRIKE": f"{call} {side} {number} {int(signal)}"}
+            "BACKSTITCH_STRIKE": f"{call} {side} {count} {int(number)}"}
 
 
-class Struck:
-    """A machine with a full and an incremental, and a backup to be struck."""
+def last_words(child):
+    return child.communicate()[1] if child.poll() is not None else ""
 
-    def __init__(self, lab, targets=("vda", "vdb"), machine=None, **definition):
+
+class Backups:
+    """Backups of a machine that run beside the test. `words` go to each."""
+
+    def __init__(self, lab, machine, words=()):
         self.lab = lab
-        self.machine = machine or lab.machine(
-            [Disk(one, lab.image(f"{one}.qcow2", SIZE)) for one in targets],
-            **definition).start()
-        self.targets = targets
-        self.oracle = Oracle(lab, self.machine)
-        for level in ("full", "incremental"):
-            self.change()
-            expect(self.oracle.point(), level,
-                   **{one: "bitmap" if level == "incremental" else "whole"
-                      for one in targets})
-
-    def change(self):
-        for one in self.targets:
-            scribble(self.machine, one, SIZE, 3)
-
-    def change_much(self):
-        """So much that reading it can be made to take seconds."""
-        self.change()
-        byte = self.lab.random.randrange(1, 256)
-        self.machine.io(self.targets[-1], f"write -P {byte} 4M 16M")
-
-    # --- a backup beside the test ---
+        self.machine = machine
+        self.words = words
+        self.oracle = Oracle(lab, machine)
 
     def start(self, *words, env=None):
         return self.lab.start(
             "backstitch", "-r", self.lab.repository, "backup",
-            self.machine.name, *words, env=env)
-
-    def start_slow(self, *words, bandwidth="4M"):
-        """A backup in the middle of reading the last disk, for seconds."""
-        self.change_much()
-        child = self.start("--compression", "none", "--bandwidth", bandwidth,
-                           *words)
-        wait_until(lambda: self.reading(child), "the backup reads")
-        return child
-
-    def reading(self, child):
-        check_equal(child.poll(), None, f"it has ended: {self.words(child)}")
-        files = self.folder().glob(f".*/{self.targets[-1]}.data")
-        return any(one.stat().st_size > MIB for one in files)
+            self.machine.name, *self.words, *words, env=env)
 
     def start_held(self, where, *words):
         """A backup that is stopped at a call (see strike())."""
-        child = self.start(*words, env=strike(self.lab, where, 19))
+        child = self.start(*words, env=strike(self.lab, where, signal.SIGSTOP))
         stat = pathlib.Path(f"/proc/{child.pid}/stat")
 
         def held():
-            check_equal(child.poll(), None, f"not held: {self.words(child)}")
+            check_equal(child.poll(), None, f"not held: {last_words(child)}")
             return stat.read_text().rsplit(")", 1)[1].split()[0] == "T"
 
-        wait_until(held, f"the backup is at {where}")
+        wait_until(held, f"the backup is at {where}", 30)
         return child
-
-    @staticmethod
-    def words(child):
-        """What one that has ended said."""
-        return child.communicate()[1] if child.poll() is not None else ""
 
     def wait(self, child, code, word="", seconds=60):
         """Waits for its end; what it wrote to stderr."""
@@ -104,8 +72,6 @@ class Struck:
         check(word in words, f"no {word!r} in {words!r}")
         check("terminate called" not in words, words)
         return words
-
-    # --- what is there ---
 
     def folder(self):
         return self.lab.repository / self.machine.name
@@ -119,32 +85,75 @@ class Struck:
     def job(self):
         return self.machine.virsh("backup-dumpxml", ok=False).returncode == 0
 
-    def ours(self):
-        return sorted(one for one in self.machine.checkpoints()
-                      if one.startswith("backstitch-"))
-
-    def check_nothing_left(self, checkpoints=2):
-        """No job, no scratch file, no partial point, no socket, and only the
-        checkpoints that later points build on."""
+    def check_ended(self):
+        """No job, no scratch file, no partial point, no socket."""
         check(not self.job(), "a job is left")
         check_equal(self.scratch(), [], "scratch files")
         check_equal(self.partial(), [], "partial points")
         left = list(pathlib.Path("/tmp").glob("backstitch-*"))
         check_equal(left, [], "what is left in /tmp")
+
+
+def ours(names):
+    return sorted(one for one in names if one.startswith("backstitch-"))
+
+
+class Struck(Backups):
+    """A machine with a full and an incremental. `targets` are the disks that
+    change, `whole` those that are read whole each time."""
+
+    def __init__(self, lab, targets=("vda", "vdb"), machine=None, whole=(),
+                 words=(), **definition):
+        super().__init__(lab, machine or lab.machine(
+            [Disk(one, lab.image(f"{one}.qcow2", SIZE)) for one in targets],
+            **definition).start(), words)
+        self.targets = targets
+        self.whole = {one: "whole" for one in whole}
+        for level in ("full", "incremental"):
+            self.change()
+            expect(self.oracle.point(*words), level, **self.whole,
+                   **{one: "bitmap" if level == "incremental" else "whole"
+                      for one in targets})
+
+    def change(self):
         for one in self.targets:
-            bitmaps = [name for name in self.machine.bitmaps(one)
-                       if name.startswith("backstitch-")]
+            scribble(self.machine, one, SIZE, 3)
+
+    def start_slow(self):
+        """A backup in the middle of reading the last disk, for seconds."""
+        self.change()
+        last = self.targets[-1]
+        byte = self.lab.random.randrange(1, 256)
+        self.machine.io(last, f"write -P {byte} 4M 16M")
+        child = self.start("--compression", "none", "--bandwidth", "4M")
+
+        def reading():
+            check_equal(child.poll(), None, f"it ended: {last_words(child)}")
+            return any(one.stat().st_size > MIB
+                       for one in self.folder().glob(f".*/{last}.data"))
+
+        wait_until(reading, "the backup reads", 30)
+        return child
+
+    def ours(self):
+        return ours(self.machine.checkpoints())
+
+    def check_nothing_left(self, checkpoints=2):
+        """Only so many checkpoints (None: any), which later points build on."""
+        self.check_ended()
+        if checkpoints is None:
+            return
+        for one in self.targets:
+            bitmaps = ours(self.machine.bitmaps(one))
             check_equal(len(bitmaps), checkpoints, f"of {one}: {bitmaps}")
             if self.machine.state() != "shut off":
                 check_equal(bitmaps, self.ours(), f"bitmaps of {one}")
 
-    # --- and that it goes on ---
-
     def next_is_exact(self, how="bitmap", checkpoints=2, **disks):
         """Changes more, makes a point and compares it."""
         self.change()
-        result = self.oracle.point()
-        expect(result, "incremental",
+        result = self.oracle.point(*self.words)
+        expect(result, "incremental", **self.whole,
                **{one: disks.get(one, how) for one in self.targets})
         self.check_nothing_left(checkpoints)
         return result

@@ -44,6 +44,8 @@ def _furnish():
     os.makedirs("/run/lock")
     # Where the tests' directories are made: below a short path, for sockets.
     _sh("mount", "--bind", os.environ[INSIDE], "/var/tmp")
+    # As systemd does: what is mounted later, a QEMU that runs sees too.
+    _sh("mount", "--make-rshared", "/")
     _sh("ip", "link", "set", "lo", "up")
 
 
