@@ -182,10 +182,41 @@ def test_snapshots_while_it_runs(lab):
                   "--base", base)
     machine.disk("vda").path = base
     change(machine)
+    # By bitmap or whole: only the bytes count.
+    say(f"committed: {disk_of(oracle.point(), 'vda')['read']}")
+    change(machine)
     expect(oracle.point(), "incremental", vda="bitmap")
     change(machine)
     expect(oracle.point("--level", "differential"), "differential",
            vda="bitmap")
+    oracle.check_all()
+
+
+def test_a_snapshot_is_thrown_away(lab):
+    """The machine goes back to what it was at the snapshot; no bitmap of the
+    base knows of that."""
+    machine, oracle = machine_with(lab, "vda")
+    base = machine.disk("vda").path
+    machine.start()
+    change(machine)
+    expect(oracle.point(), "full", vda="whole")
+    for name, off in (("one", False), ("two", True)):
+        change(machine)
+        take_snapshot(lab, machine, name)
+        change(machine)
+        expect(oracle.point(), "incremental", vda="bitmap")
+        machine.power_off()
+        machine.disk("vda").path = base
+        machine.define()
+        if off:
+            change(machine)
+            oracle.point()
+        machine.start()
+        if not off:
+            change(machine)
+            oracle.point()
+        change(machine)
+        expect(oracle.point(), "incremental", vda="bitmap")
     oracle.check_all()
 
 

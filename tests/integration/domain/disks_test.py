@@ -41,15 +41,17 @@ def test_two_disks_one_of_them_raw(lab):
         Disk("vda", lab.image("vda.qcow2", SIZE)),
         Disk("vdb", lab.image("vdb.raw", SIZE, "raw"), form="raw")])
     oracle = back_up_often(lab, machine, vda="bitmap", vdb="whole: raw")
-    for state in ("running", "shut off"):
-        machine.io("vdb", "write -P 77 4M 64k", "write -z 9M 64k")
+    for state, byte in (("running", 77), ("shut off", 78)):
+        if state != machine.state():
+            machine.power_off()
+        machine.io("vdb", f"write -P {byte} 4M 64k", "write -z 9M 64k")
         result = oracle.point()
         raw = disk_of(result, "vdb")
-        check(raw["changed_bytes"] <= 128 << 10, f"{state}: {raw}")
+        check(64 << 10 <= raw["changed_bytes"] <= 128 << 10,
+              f"{state}: {raw}")
         check(raw["stored_bytes"] <= 128 << 10, f"{state}: {raw}")
         say(f"{state}: of the raw disk {raw['changed_bytes']} bytes changed, "
             f"{raw['stored_bytes']} stored")
-        machine.power_off() if state == "running" else None
     oracle.check_all()
 
 
@@ -85,10 +87,10 @@ def test_block_devices(lab):
 def test_a_volume_of_a_pool(lab):
     folder = lab.directory("pool")
     pool = f"backstitch-test-{lab.path.parent.name.rsplit('.', 1)[-1]}"
+    # libvirt itself would make one of version 2.
+    lab.image("pool/one.qcow2", SIZE)
     lab.virsh("pool-create-as", pool, "dir", "--target", folder)
     lab.undo(lambda: lab.virsh("pool-destroy", pool, ok=False))
-    lab.virsh("vol-create-as", pool, "one.qcow2", f"{SIZE}b", "--format",
-              "qcow2")
     machine = lab.machine([Disk("vda", folder / "one.qcow2", kind="volume",
                                 pool=pool, volume="one.qcow2")])
     back_up_often(lab, machine, vda="bitmap").check_all()

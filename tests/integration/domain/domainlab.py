@@ -7,6 +7,7 @@ one failed. Whatever happens, machines and mounts are taken away, and daemons
 that were started here are stopped. BACKSTITCH_SEED repeats a run.
 """
 
+import json
 import os
 import pathlib
 import random
@@ -138,10 +139,17 @@ class Lab:
         self.run("qemu-img", "create", "-q", "-f", form, *options, path, size)
         return path
 
-    def machine(self, disks, **definition):
-        """A machine that is defined and off; see machine_xml() for more."""
+    def image_info(self, path):
+        return json.loads(self.run("qemu-img", "info", "-U", "--output=json",
+                                   path).stdout)
+
+    def machine(self, disks, name="", **definition):
+        """A machine that is defined and off; see machine_xml() for more. `name`
+        is put before what makes it unique."""
         self.session.machines += 1
-        name = f"backstitch-test-{os.getpid()}-{self.session.machines}"
+        # Process numbers are not unique where test runs have their own.
+        run_name = self.session.path.name.rpartition(".")[2]
+        name += f"backstitch-test-{run_name}-{self.session.machines}"
         machine = Machine(self, name, disks, **definition)
         self.undo(machine.remove)
         return machine.define()

@@ -71,6 +71,12 @@ class GuestWork:
                   *self._on_slots(), "sync"]
         self.machine.guest_all(script)
 
+    def disturb(self):
+        """Overwrites what sums() reads, files and slots not."""
+        self.machine.guest_all([
+            *self._on_raw("/dev/vda2", FIRST_SLOT * SLOT_BYTES),
+            *self._on_raw("/dev/vdb", self.second_bytes)])
+
     def _scatter(self, path, size, count, piece=4096):
         return (f"vmio scatter {path} {self.random.randrange(1 << 30)} {count} "
                 f"{piece} 0 {size}")

@@ -1,10 +1,10 @@
 """A machine under libvirt: its life, its guest's shell, its monitor."""
 
 import json
-import os
 import pathlib
 import subprocess
 import uuid
+from xml.etree import ElementTree
 
 from checks import check, check_equal, wait_until
 from machine_xml import machine_xml
@@ -20,17 +20,17 @@ class Machine:
     def __init__(self, lab, name, disks, **definition):
         self.lab = lab
         self.name = name
-        self.uuid = uuid.uuid4()
+        self.uuid = str(uuid.uuid4())
         self.disks = list(disks)
         self.definition = definition
-        self.run = lab.directory(f"run-{name}")
+        self.run = lab.directory(f"run-{self.uuid[:8]}")
         self.run.chmod(0o777)
 
     def disk(self, target):
         return next(one for one in self.disks if one.target == target)
 
     def virsh(self, verb, *words, **keywords):
-        return self.lab.virsh(verb, self.name, *words, **keywords)
+        return self.lab.virsh(verb, self.uuid, *words, **keywords)
 
     # --- its life ---
 
@@ -137,23 +137,21 @@ class Machine:
         return answer["return"]
 
     def _block_device(self, target):
-        path = os.path.realpath(self.disk(target).path)
-        for device in self.qmp("query-block"):
-            inserted = device.get("inserted", {})
-            image = inserted.get("image", {})
-            while image:
-                if path == os.path.realpath(image.get("filename", "")):
-                    return device
-                image = image.get("backing-image")
-        raise AssertionError(f"{self.name} has no {path}")
+        xml = ElementTree.fromstring(self.virsh("dumpxml").stdout)
+        alias = next(disk.find("alias").get("name")
+                     for disk in xml.iterfind("devices/disk")
+                     if disk.find("target").get("dev") == target)
+        return next(device for device in self.qmp("query-block")
+                    if alias in device.get("qdev", "").split("/"))
 
     def _write_through_monitor(self, target, commands):
         device = self._block_device(target)["qdev"]
-        script = "; ".join(
-            f"qemu-monitor-command {self.name} --hmp "
+        # One virsh for all of them: it takes several commands, quoted.
+        lines = "; ".join(
+            f"qemu-monitor-command {self.uuid} --hmp "
             f"'qemu-io -d {device} \"{command}\"'" for command in commands)
-        done = self.lab.virsh(script)
-        check("rror" not in done.stdout, f"{commands}: {done.stdout}")
+        done = self.lab.virsh(lines)
+        check("rror" not in done.stdout, f"{lines}: {done.stdout}")
 
     def io(self, target, *commands):
         """qemu-io's commands, as writes of the machine where it is on (a
@@ -171,6 +169,14 @@ class Machine:
 
     # --- what backups leave ---
 
+    def job(self):
+        """What job runs on it, "" when none does."""
+        for line in self.virsh("domjobinfo", ok=False).stdout.splitlines():
+            key, _, value = line.partition(":")
+            if key == "Operation":
+                return value.strip()
+        return ""
+
     def checkpoints(self):
         out = self.virsh("checkpoint-list", "--name", "--topological").stdout
         return out.split()
@@ -181,8 +187,6 @@ class Machine:
             inserted = self._block_device(target)["inserted"]
             return sorted(one["name"]
                           for one in inserted.get("dirty-bitmaps", []))
-        info = json.loads(self.lab.run("qemu-img", "info", "-U",
-                                       "--output=json",
-                                       self.disk(target).path).stdout)
+        info = self.lab.image_info(self.disk(target).path)
         data = info.get("format-specific", {}).get("data", {})
         return sorted(one["name"] for one in data.get("bitmaps", []))

@@ -55,10 +55,11 @@ class Disk:
     path: str = ""
     form: str = "qcow2"
     bus: str = "virtio"
-    kind: str = "file"       # file, block, volume
+    kind: str = "file"       # file, block, volume, network
     device: str = "disk"     # disk, cdrom, floppy
     pool: str = ""
     volume: str = ""
+    socket: str = ""         # of the NBD server of a network disk
     extra: str = ""          # further elements
     options: dict = field(default_factory=lambda: {
         "cache": "writeback", "discard": "unmap", "detect_zeroes": "off"})
@@ -67,6 +68,9 @@ class Disk:
         if self.kind == "volume":
             return (f"      <source pool={quoteattr(self.pool)} "
                     f"volume={quoteattr(self.volume)}/>")
+        if self.kind == "network":
+            return ("      <source protocol='nbd' name=''><host transport='unix'"
+                    f" socket={quoteattr(str(self.socket))}/></source>")
         if not self.path:
             return ""  # an empty drive
         return (f"      <source {SOURCE_ATTRIBUTE[self.kind]}="

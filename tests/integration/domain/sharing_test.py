@@ -25,15 +25,11 @@ def ours(names):
     return {one for one in names if one.startswith("backstitch-")}
 
 
-def checkpoint_of(oracle, point):
-    return oracle.show(point)["manifest"].get("checkpoint", "")
-
-
 def check_kept(oracle, points, others=()):
     """libvirt knows the checkpoints of these points and no other of ours; and
     there are as many bitmaps."""
     machine = oracle.machine
-    wanted = {checkpoint_of(oracle, point) for point in points} | set(others)
+    wanted = {oracle.checkpoint(point) for point in points} | set(others)
     check("" not in wanted, f"a point of {points} has no checkpoint")
     check_equal(ours(machine.checkpoints()), wanted, "checkpoints kept")
     for disk in machine.disks:
@@ -64,7 +60,7 @@ def test_useful_checkpoints_are_kept(lab):
     one = point("incremental", full, "this")
     two = point("incremental", full, "this")
     check(one < two, "numbers rise")
-    check_equal(checkpoint_of(oracle, point("copy", full, two)), "",
+    check_equal(oracle.checkpoint(point("copy", full, two)), "",
                 "the checkpoint of a copy")
     diff = point("differential", full, "this")
     point("incremental", full, "this")
@@ -107,7 +103,7 @@ def test_two_repositories_take_turns(lab):
 
     for which in (0, 1, 0, 1, 1, 0, 0, 1):
         turn(which)
-        theirs = {checkpoint_of(oracles[1 - which], point)
+        theirs = {oracles[1 - which].checkpoint(point)
                   for point in last[1 - which]}
         check_kept(oracles[which], last[which], theirs)
     say("the same while it is off, and on again")
@@ -138,11 +134,7 @@ def changes_since(lab, machine, checkpoint, before):
         encoding="utf-8")
     machine.virsh("backup-begin", request, "--reuse-external")
 
-    def over():
-        out = machine.virsh("domjobinfo").stdout
-        return "None" in out or not out.strip()
-
-    wait_until(over, "the other tool's backup ends", 30)
+    wait_until(lambda: not machine.job(), "the other tool's backup ends", 30)
     flat = lab.path / "theirs.raw"
     lab.run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", changes, flat)
     return flat

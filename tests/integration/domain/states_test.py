@@ -59,7 +59,7 @@ def test_started_paused_for_its_backup(lab):
         check(result["consistency"] in ("paused", "offline"), result)
         check_equal(machine.state(), "shut off", "after --start-paused")
         check_equal(machine.checkpoints()[-1],
-                    oracle.show(result["point"])["manifest"]["checkpoint"],
+                    oracle.checkpoint(result["point"]),
                     "the checkpoint of --start-paused")
 
     once("full", vda="whole")

@@ -3,26 +3,34 @@
 full, ten incrementals, a differential and a copy. Each is compared when it is
 made, and again after the last.
 
-Quiet points: nothing in the guest writes, and the images are copied by qemu-img.
-Busy points: the guest counts on two disks while the backup runs; the rest of the
-disks is compared with checksums that the guest computed with its file system
-frozen, and the counting with what can be at one instant. Some quiet points are
-made while the machine is suspended.
+Quiet points: nothing in the guest writes, and the images are copied by qemu-img;
+some are made while the machine is suspended.
+Busy points: the guest counts on three disks (the third is raw) while the backup
+runs; the rest is compared with checksums that the guest computed with its file
+system frozen, and the counting with what can be at one instant. Slow points are
+busy ones that read so slowly that the guest overwrites and discards meanwhile
+what is not read yet.
 """
+
+import json
 
 import hashlib
 
-from domainlab import MIB, Disk, Oracle, check, check_equal, run, say
-from guest_work import DISK_BYTES, TICK_START, GuestWork, file_sums_of, make_disk
+from domainlab import (MIB, Disk, Oracle, check, check_equal, run, say,
+                       wait_until)
+from guest_work import (DISK_BYTES, TICK_BYTES, TICK_START, GuestWork,
+                        file_sums_of, make_disk)
 from ticks import Ticks
 
 SECOND_BYTES = 24 * MIB
 
-PLAN = [("full", "busy"), ("incremental", "quiet"), ("incremental", "busy"),
-        ("incremental", "busy"), ("incremental", "paused"), ("copy", "busy"),
+SLOW = ("--bandwidth", str(6 * MIB))
+
+PLAN = [("full", "slow"), ("incremental", "quiet"), ("incremental", "busy"),
+        ("incremental", "slow"), ("incremental", "paused"), ("copy", "busy"),
         ("incremental", "busy"), ("incremental", "quiet"),
-        ("differential", "busy"), ("incremental", "busy"),
-        ("incremental", "paused"), ("incremental", "busy"),
+        ("differential", "slow"), ("incremental", "busy"),
+        ("incremental", "paused"), ("incremental", "slow"),
         ("incremental", "busy")]
 
 
@@ -45,43 +53,63 @@ class Truth:
         self.lab = lab
         self.machine = lab.machine([
             Disk("vda", make_disk(lab, "vda")),
-            Disk("vdb", lab.image("vdb.qcow2", SECOND_BYTES + 8 * MIB),
+            Disk("vdb", lab.image("vdb.qcow2", SECOND_BYTES + TICK_BYTES),
                  options={"cache": "none", "discard": "unmap",
-                          "detect_zeroes": "unmap"})],
+                          "detect_zeroes": "unmap"}),
+            Disk("vdc", lab.image("vdc.raw", TICK_BYTES, "raw"), form="raw")],
             guest=True).start()
         self.oracle = Oracle(lab, self.machine)
         self.work = GuestWork(self.machine, lab.random, SECOND_BYTES)
         self.ticks = Ticks(self.machine,
                            [("vda", "/dev/vda3", TICK_START, 0),
-                            ("vdb", "/dev/vdb", 0, SECOND_BYTES)])
+                            ("vdb", "/dev/vdb", 0, SECOND_BYTES),
+                            ("vdc", "/dev/vdc", 0, 0)])
         self.sums = {}   # point -> checksums of ranges, from the guest
         self.wiped = {}  # point -> what ranges must hold
 
     def point(self, level, how):
         words = ["--level", level]
         slots = self.work.truth()
-        if how != "busy":
+        alone = how in ("quiet", "paused")
+        if alone:
             self.ticks.pause()
         files = self.work.file_sums()
         self.work.freeze()
-        if how == "busy":
-            sums = self.work.sums()
-            result = self.oracle.backup(*words)
-            self.sums[result["point"]] = sums
-        elif how == "paused":
-            self.machine.suspend()
-            result = self.oracle.point(*words)
-            self.machine.resume()
+        if alone:
+            result = self.alone(words, how)
         else:
-            result = self.oracle.point(*words)
+            sums = self.work.sums()
+            result = (self.slowly(words) if how == "slow"
+                      else self.oracle.backup(*words))
+            self.sums[result["point"]] = sums
         self.work.thaw()
-        if how != "busy":
+        if alone:
             self.ticks.go_on()
         self.wiped[result["point"]] = slots
         self.check(result["point"])
         if result["point"] % 4 == 1:
             self.check_files(result["point"], files)
         return result
+
+    def alone(self, words, how):
+        if how != "paused":
+            return self.oracle.point(*words)
+        self.machine.suspend()
+        result = self.oracle.point(*words)
+        self.machine.resume()
+        return result
+
+    def slowly(self, words):
+        """Overwrites what was summed, once the job has begun."""
+        backup = self.oracle.start(*words, *SLOW)
+        wait_until(lambda: self.machine.job() or backup.poll() is not None,
+                   "the job begins")
+        self.work.disturb()
+        check(backup.poll() is None, "the backup was over before the guest had "
+              "overwritten anything")
+        out, errors = backup.communicate(timeout=120)
+        check_equal(backup.returncode, 0, f"a slow backup: {errors}")
+        return json.loads(out)
 
     def check(self, point):
         """What is known besides the flat copies."""
@@ -116,7 +144,7 @@ def check_result(result, level, how, before, full):
     check_equal(result["parent"] or None, parents.get(level),
                 f"parent of @{result['point']}")
     for disk in result["disks"]:
-        whole = level in ("full", "copy")
+        whole = level in ("full", "copy") or disk["name"] == "vdc"
         check_equal(disk["read"], "whole" if whole else "bitmap",
                     f"how {disk['name']} of @{result['point']} was read")
         check(disk["read_bytes"] < DISK_BYTES or whole, disk)
