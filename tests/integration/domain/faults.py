@@ -47,8 +47,8 @@ class Backups:
 
     def start(self, *words, env=None):
         return self.lab.start(
-            "backstitch", "-r", self.lab.repository, "backup",
-            self.machine.name, *self.words, *words, env=env)
+            "backstitch", "-r", self.lab.repository, "-c", self.lab.uri,
+            "backup", self.machine.name, *self.words, *words, env=env)
 
     def start_held(self, where, *words):
         """A backup that is stopped at a call (see strike())."""
