@@ -43,7 +43,8 @@ class Daemons:
         # machines are gone.
         self._children[name] = subprocess.Popen(
             [name, *self.options.get(name, [])], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
 
     def pid(self):
         """That of libvirtd, whoever started it."""

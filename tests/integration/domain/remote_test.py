@@ -51,7 +51,7 @@ def test_over_ssh(lab):
     tunnel = [pid for pid, words in ssh_processes(child).items()
               if "-L" in words]
     check_equal(len(tunnel), 1, "tunnels")
-    check(list(pathlib.Path("/tmp").glob("backstitch-*/nbd")),
+    check(list(pathlib.Path("/tmp").glob("backstitch-*/socket")),
           "no socket that leads to the other host")
     points = struck.oracle.points()
     os.kill(tunnel[0], signal.SIGKILL)
