@@ -47,13 +47,14 @@ void Freeze::freeze(const FreezeOptions& options) {
   const int count =
       virDomainFSFreeze(guest_.get(), paths.empty() ? nullptr : paths.data(),
                         static_cast<unsigned>(paths.size()), 0);
-  if (count >= 0) {
+  if (count > 0) {
     frozen_ = true;
     spdlog::debug("{}: {} file systems frozen", guest_.name(), count);
     return;
   }
   failed_ = true;
-  why_not_ = libvirt_failure("freeze").what();
+  why_not_ = count == 0 ? "the guest has none that could be"
+                        : libvirt_failure("freeze").what();
   // It may yet freeze, late: the guard stays behind and thaws.
   guard_->let_go();
 }

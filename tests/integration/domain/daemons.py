@@ -27,6 +27,7 @@ class Daemons:
 
     def __init__(self):
         self._children = {}
+        self.options = {}  # a daemon's name -> further arguments
 
     def ensure(self):
         if not answers():
@@ -41,8 +42,9 @@ class Daemons:
         # Its own session: what stops the test must not stop it before the
         # machines are gone.
         self._children[name] = subprocess.Popen(
-            [name], start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [name, *self.options.get(name, [])], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
 
     def pid(self):
         """That of libvirtd, whoever started it."""
