@@ -29,5 +29,6 @@ void add_session_operations(fuse_lowlevel_ops& operations);
 void add_name_operations(fuse_lowlevel_ops& operations);
 void add_directory_operations(fuse_lowlevel_ops& operations);
 void add_file_operations(fuse_lowlevel_ops& operations);
+void add_writing_operations(fuse_lowlevel_ops& operations);
 
 }  // namespace backstitch::mount

@@ -41,13 +41,14 @@ void add_session_operations(fuse_lowlevel_ops& operations) {
 
 // Operations that are left out answer ENOSYS, which is right for them: the
 // kernel then does without (copy_file_range, xattr, access) or refuses (ioctl).
-// Writes never arrive: the mount is read-only.
+// Writes only arrive where the mount is writable.
 fuse_lowlevel_ops driver_operations() {
   fuse_lowlevel_ops operations{};
   add_session_operations(operations);
   add_name_operations(operations);
   add_directory_operations(operations);
   add_file_operations(operations);
+  add_writing_operations(operations);
   return operations;
 }
 
