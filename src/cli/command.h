@@ -52,6 +52,7 @@ Command diff_command();
 Command init_command();
 Command list_command();
 Command mount_command();
+Command overlay_command();
 Command prune_command();
 Command restore_command();
 Command show_command();

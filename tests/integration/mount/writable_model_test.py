@@ -45,8 +45,9 @@ class Exerciser:
         self.is_doomed = self.is_dead = False
 
     def close(self):
-        os.close(self.plain)
-        os.close(self.direct)
+        for descriptor in (self.plain, self.direct):
+            with contextlib.suppress(OSError):  # of a driver that is dead
+                os.close(descriptor)
         self.aligned.close()
 
     def range(self, most=40000, unit=1):

@@ -306,7 +306,7 @@ def test_fio_verifies_what_it_wrote(lab):
            "--ioengine=libaio", "--iodepth=16", "--rw=randwrite",
            "--bsrange=512-64k", "--size=64M", "--verify=crc32c",
            "--randseed=7", "--blockalign=512")
-    lab.must(*job, "--fsync=64", "--verify_fatal=1")
+    lab.must(*job, "--fsync=64", "--verify_fatal=1", cwd=lab.path)
     lab.must("losetup", "-d", device)
 
 
