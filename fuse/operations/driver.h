@@ -20,6 +20,8 @@ struct Driver {
   const TreeContext& tree;
   InodeTable inodes;
   Reader reader;
+  // What the kernel can do; set before the first request.
+  bool kernel_writes_in_parallel = false;
 };
 
 fuse_lowlevel_ops driver_operations();

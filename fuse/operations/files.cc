@@ -1,5 +1,6 @@
 // Operations on files.
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,17 @@ std::span<std::byte> reply_buffer(size_t size) {
   return {buffer.get(), size};
 }
 
+// The answer to open for a direct writer. Otherwise the kernel lets one write
+// at a time through to a file; libfuse 3.14 cannot say that it need not.
+int reply_parallel_open(fuse_req_t request, uint64_t handle) {
+  constexpr uint32_t kParallelDirectWrites = 1 << 6;
+  fuse_open_out reply{};
+  reply.fh = handle;
+  reply.open_flags = FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE | kParallelDirectWrites;
+  return fuse_reply_buf(request, reinterpret_cast<const char*>(&reply),
+                        sizeof reply);
+}
+
 void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, "open", ESTALE, [&] {
     const bool is_written = (file->flags & O_ACCMODE) != O_RDONLY;
@@ -52,9 +64,12 @@ void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     file->fh = opened->handle();
     file->keep_cache = opened->cache_is_good();
     file->noflush = !is_written;
+    const bool in_parallel = is_written && (file->flags & O_DIRECT) != 0 &&
+                             driver_of(request).kernel_writes_in_parallel;
+    const int result = in_parallel ? reply_parallel_open(request, file->fh)
+                                   : fuse_reply_open(request, file);
     // When the caller was interrupted there will be no release.
-    if (fuse_reply_open(request, file) == 0)
-      static_cast<void>(opened.release());
+    if (result == 0) static_cast<void>(opened.release());
   });
 }
 
