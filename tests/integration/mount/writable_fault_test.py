@@ -8,6 +8,7 @@ import contextlib
 import errno
 import mmap
 import os
+import re
 import shutil
 import subprocess
 
@@ -148,6 +149,35 @@ def strike_everywhere(lab, fault):
         told += bool(errors)
         check(not errors or "error" in said, f"nothing in the log: {said!r}")
     raise AssertionError("the faults do not end")
+
+
+def test_data_are_durable_before_the_journal_names_them(lab):
+    prepare(lab)
+    mount = lab.directory("mount")
+    lab.undo(lab.unmount)
+    process = subprocess.Popen(
+        ["strace", "-f", "-qq", "-y", "-o", lab.file("trace"), "-e",
+         "trace=pwrite64,fdatasync", tool("BACKSTITCHFS"), "-f", lab.repository,
+         mount, "-o", f"writable,threads=1,overlay={lab.file('overlay')}"],
+        stderr=subprocess.DEVNULL)
+    wait_until(lambda: os.path.ismount(mount), "mounted")
+    writer = Writer(f"{mount}/vm1/latest/vda.raw",
+                    Model(read_file(lab.file("disk"))))
+    for number in range(5):
+        writer.write(number * BLOCK, number + 1, BLOCK)
+        writer.sync()
+    writer.close()
+    lab.must("umount", mount)
+    process.wait(timeout=20)
+    calls = re.findall(r"(pwrite64|fdatasync)\(\d+<[^>]*vda\.(\w+)",
+                       read_file(lab.file("trace")).decode())
+    # Before it, the journal is made. Its first record needs room, filled ahead.
+    begin = calls.index(("pwrite64", "blocks"))
+    first = [("pwrite64", "blocks"), ("fdatasync", "blocks"),
+             ("pwrite64", "journal"), ("pwrite64", "journal"),
+             ("fdatasync", "journal")]
+    others = [step for number, step in enumerate(first) if number != 2]
+    check_equal(calls[begin:], first + 4 * others, "order of the calls")
 
 
 def test_sigkill_at_every_call(lab):
