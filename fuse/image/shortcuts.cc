@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "format/chain/chain_image.h"
+#include "format/overlay/overlay_image.h"
 #include "fuse/image/part_image.h"
 
 namespace backstitch::mount {
@@ -12,6 +13,7 @@ namespace {
 using format::ChainImage;
 using format::DiskImage;
 using format::kChunkBytes;
+using format::OverlayImage;
 
 uint64_t count_by_seeking(const DiskImage& image, uint64_t begin,
                           uint64_t end) {
@@ -35,6 +37,19 @@ uint64_t count_in_chain(const ChainImage& image, uint64_t begin, uint64_t end) {
          count_by_seeking(image, last * kChunkBytes, end);
 }
 
+// Only what the overlay does not have.
+void prefetch_below(const OverlayImage& image, uint64_t offset,
+                    uint64_t length) {
+  const uint64_t end = offset + std::min(length, image.size() - offset);
+  while (offset < end) {
+    const OverlayImage::Extent extent = image.extent_at(offset);
+    const uint64_t next = std::min(end, extent.end);
+    if (extent.state == format::BlockState::kBase)
+      prefetch(image.base(), offset, next - offset);
+    offset = next;
+  }
+}
+
 }  // namespace
 
 uint64_t count_data(const DiskImage& image, uint64_t begin, uint64_t end) {
@@ -47,6 +62,8 @@ uint64_t count_data(const DiskImage& image, uint64_t begin, uint64_t end) {
 bool can_prefetch(const DiskImage& image) {
   if (const auto* part = dynamic_cast<const PartImage*>(&image))
     return can_prefetch(part->whole());
+  if (const auto* overlay = dynamic_cast<const OverlayImage*>(&image))
+    return can_prefetch(overlay->base());
   return dynamic_cast<const ChainImage*>(&image) != nullptr;
 }
 
@@ -56,8 +73,13 @@ void prefetch(const DiskImage& image, uint64_t offset,
     prefetch(part->whole(), part->offset() + offset, length);
     return;
   }
+  if (offset >= image.size()) return;
+  if (const auto* overlay = dynamic_cast<const OverlayImage*>(&image)) {
+    prefetch_below(*overlay, offset, length);
+    return;
+  }
   const auto* chain = dynamic_cast<const ChainImage*>(&image);
-  if (chain == nullptr || offset >= chain->size()) return;
+  if (chain == nullptr) return;
   try {
     chain->prefetch(offset, std::min(length, chain->size() - offset));
   } catch (const std::exception&) {

@@ -20,6 +20,8 @@ struct Driver {
   const TreeContext& tree;
   InodeTable inodes;
   Reader reader;
+  // What the kernel can do; set before the first request.
+  bool kernel_writes_in_parallel = false;
 };
 
 fuse_lowlevel_ops driver_operations();
@@ -29,5 +31,6 @@ void add_session_operations(fuse_lowlevel_ops& operations);
 void add_name_operations(fuse_lowlevel_ops& operations);
 void add_directory_operations(fuse_lowlevel_ops& operations);
 void add_file_operations(fuse_lowlevel_ops& operations);
+void add_writing_operations(fuse_lowlevel_ops& operations);
 
 }  // namespace backstitch::mount

@@ -1,5 +1,6 @@
 // Operations on files.
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,10 +10,6 @@
 
 namespace backstitch::mount {
 namespace {
-
-OpenFile& file_of_handle(const fuse_file_info* file) {
-  return *reinterpret_cast<OpenFile*>(file->fh);
-}
 
 // One reply's bytes, kept for the thread's next one: a fresh megabyte for each
 // request would be zeroed and mapped anew each time.
@@ -35,28 +32,51 @@ std::span<std::byte> reply_buffer(size_t size) {
   return {buffer.get(), size};
 }
 
+// The answer to open for a direct writer. Otherwise the kernel lets one write
+// at a time through to a file; libfuse 3.14 cannot say that it need not.
+int reply_parallel_open(fuse_req_t request, uint64_t handle) {
+  constexpr uint32_t kParallelDirectWrites = 1 << 6;
+  fuse_open_out reply{};
+  reply.fh = handle;
+  reply.open_flags = FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE | kParallelDirectWrites;
+  return fuse_reply_buf(request, reinterpret_cast<const char*>(&reply),
+                        sizeof reply);
+}
+
 void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, "open", ESTALE, [&] {
-    if ((file->flags & O_ACCMODE) != O_RDONLY) {
+    const bool is_written = (file->flags & O_ACCMODE) != O_RDONLY;
+    if (is_written && driver_of(request).tree.overlays == nullptr) {
       fuse_reply_err(request, EROFS);
       return;
     }
     const NodePointer node = driver_of(request).inodes.get(inode);
     auto opened =
         std::make_unique<OpenFile>(node->open(), (file->flags & O_DIRECT) != 0);
-    file->fh = reinterpret_cast<uint64_t>(opened.get());
-    file->keep_cache = 1;
-    file->noflush = 1;
+    if (is_written && !opened->is_writable()) {
+      fuse_reply_err(request, EROFS);
+      return;
+    }
+    if ((file->flags & O_TRUNC) != 0 && opened->image().size() > 0) {
+      fuse_reply_err(request, EPERM);
+      return;
+    }
+    file->fh = opened->handle();
+    file->keep_cache = opened->cache_is_good();
+    file->noflush = !is_written;
+    const bool in_parallel = is_written && (file->flags & O_DIRECT) != 0 &&
+                             driver_of(request).kernel_writes_in_parallel;
+    const int result = in_parallel ? reply_parallel_open(request, file->fh)
+                                   : fuse_reply_open(request, file);
     // When the caller was interrupted there will be no release.
-    if (fuse_reply_open(request, file) == 0)
-      static_cast<void>(opened.release());
+    if (result == 0) static_cast<void>(opened.release());
   });
 }
 
 void on_read(fuse_req_t request, fuse_ino_t /*inode*/, size_t size,
              off_t offset, fuse_file_info* file) {
   answer(request, "read", EIO, [&] {
-    OpenFile& opened = file_of_handle(file);
+    OpenFile& opened = OpenFile::of_handle(file->fh);
     const uint64_t end = opened.image().size();
     const auto begin = std::min(static_cast<uint64_t>(offset), end);
     const auto bytes = reply_buffer(std::min<uint64_t>(size, end - begin));
@@ -69,7 +89,7 @@ void on_read(fuse_req_t request, fuse_ino_t /*inode*/, size_t size,
 void on_lseek(fuse_req_t request, fuse_ino_t /*inode*/, off_t offset,
               int whence, fuse_file_info* file) {
   answer(request, "seek", EIO, [&] {
-    const format::DiskImage& image = file_of_handle(file).image();
+    const format::DiskImage& image = OpenFile::of_handle(file->fh).image();
     const auto from = static_cast<uint64_t>(offset);
     if (whence != SEEK_DATA && whence != SEEK_HOLE) {
       fuse_reply_err(request, EINVAL);
@@ -91,7 +111,7 @@ void on_lseek(fuse_req_t request, fuse_ino_t /*inode*/, off_t offset,
 
 void on_release(fuse_req_t request, fuse_ino_t /*inode*/,
                 fuse_file_info* file) {
-  const std::unique_ptr<OpenFile> owned(&file_of_handle(file));
+  const std::unique_ptr<OpenFile> owned(&OpenFile::of_handle(file->fh));
   fuse_reply_err(request, 0);
 }
 

@@ -25,6 +25,11 @@ int errno_of(const Error& error, int not_found) {
     case ErrorKind::kInterrupted:
       return EINTR;
     case ErrorKind::kFailed:
+      // What a writer can do something about.
+      if (error.system_errno() == ENOSPC || error.system_errno() == EDQUOT ||
+          error.system_errno() == EFBIG)
+        return error.system_errno();
+      break;
     case ErrorKind::kDamaged:
     case ErrorKind::kNoBase:
       break;

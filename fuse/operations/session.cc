@@ -8,7 +8,13 @@
 namespace backstitch::mount {
 namespace {
 
-void on_init(void* /*driver*/, fuse_conn_info* connection) {
+// Linux 6.6: from there on a file that bypasses the page cache takes care of
+// pages that others have of it.
+constexpr unsigned kCoherentDirectIo = 39;
+
+void on_init(void* driver, fuse_conn_info* connection) {
+  static_cast<Driver*>(driver)->kernel_writes_in_parallel =
+      connection->proto_minor >= kCoherentDirectIo;
   // Direct reads and readahead count as background requests; the default of 12
   // would cap the queue depth of O_DIRECT readers.
   connection->max_background = 256;
@@ -41,13 +47,14 @@ void add_session_operations(fuse_lowlevel_ops& operations) {
 
 // Operations that are left out answer ENOSYS, which is right for them: the
 // kernel then does without (copy_file_range, xattr, access) or refuses (ioctl).
-// Writes never arrive: the mount is read-only.
+// Writes only arrive where the mount is writable.
 fuse_lowlevel_ops driver_operations() {
   fuse_lowlevel_ops operations{};
   add_session_operations(operations);
   add_name_operations(operations);
   add_directory_operations(operations);
   add_file_operations(operations);
+  add_writing_operations(operations);
   return operations;
 }
 

@@ -13,7 +13,7 @@ namespace po = boost::program_options;
 constexpr const char* kUsage =
     "Usage: backstitchfs REPOSITORY MOUNTPOINT [POINT...] [options]\n"
     "\n"
-    "Shows the recovery points of a repository as raw disk images, read-only:\n"
+    "Shows the recovery points of a repository as raw disk images:\n"
     "MOUNTPOINT/DOMAIN/latest/vda.raw. With POINTs (DOMAIN[@SELECTOR]) only\n"
     "those, protected from deletion while they are mounted.\n"
     "\n";
@@ -22,6 +22,9 @@ constexpr const char* kMountOptions =
     "  allow_other      let all users read the images\n"
     "  nonempty         mount over a directory that is not empty\n"
     "  point=POINT      as the argument POINT; may be repeated\n"
+    "  writable         let the images be written; the points stay as they "
+    "are\n"
+    "  overlay=DIR      keep what is written in DIR, and show it again\n"
     "  cache=SIZE       for decoded data (32M)\n"
     "  threads=N        requests served at once, at most (16)\n"
     "  readahead_kb=N   the kernel's read-ahead on the mount, when it can be\n"
@@ -90,6 +93,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     throw Error(ErrorKind::kUsage,
                 "a repository and a mount point are needed (--help says more)");
   }
+  if (!line.mount.overlay.empty() && !line.mount.writable)
+    throw Error(ErrorKind::kUsage, "-o overlay needs -o writable");
   line.repository = arguments[0];
   line.mount_point = arguments[1];
   line.mount.points.insert(line.mount.points.end(), arguments.begin() + 2,

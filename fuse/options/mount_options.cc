@@ -17,8 +17,9 @@ struct Word {
   bool has_value = false;
 };
 
-// mount(8)'s and systemd.mount(5)'s own words. The mount is always read-only,
-// nosuid and nodev, so the words that ask for less change nothing.
+// mount(8)'s and systemd.mount(5)'s own words. The mount is always nosuid and
+// nodev, and read-only unless our own word says otherwise (mount(8) says rw of
+// its own accord), so the words that ask for less change nothing.
 constexpr std::array<std::string_view, 43> kAccepted = {
     "_netdev",
     "async",
@@ -118,6 +119,11 @@ bool parse_own(const Word& word, MountOptions& options) {
     options.allow_other = true;
   } else if (word.name == "nonempty") {
     options.nonempty = true;
+  } else if (word.name == "writable") {
+    options.writable = true;
+  } else if (word.name == "overlay") {
+    need_value(word);
+    options.overlay = word.value;
   } else if (word.name == "point") {
     need_value(word);
     options.points.push_back(word.value);

@@ -12,6 +12,8 @@ struct MountOptions {
   bool allow_other = false;
   bool nonempty = false;
   std::vector<std::string> points;  // DOMAIN[@SELECTOR]
+  bool writable = false;
+  std::string overlay;  // directory; empty: writes are dropped at the end
   // For decoded chunks and map pages together.
   uint64_t cache_bytes = 32 << 20;
   unsigned threads = 16;

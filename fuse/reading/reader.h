@@ -12,7 +12,22 @@ namespace backstitch::mount {
 class OpenFile {
  public:
   OpenFile(OpenedImage opened, bool bypasses_cache);
+  // The number by which the kernel names it, and back.
+  uint64_t handle() const { return reinterpret_cast<uint64_t>(this); }
+  static OpenFile& of_handle(uint64_t handle) {
+    return *reinterpret_cast<OpenFile*>(handle);
+  }
+
   const format::DiskImage& image() const { return *opened_.image; }
+  bool is_writable() const { return opened_.writable != nullptr; }
+  // The disk that the file is, or a part of; it begins there at the offset.
+  format::WritableImage& writable() const { return *opened_.writable; }
+  uint64_t offset_in_disk() const { return opened_.offset; }
+  // Whether pages that the kernel has from before are what the file holds now.
+  // A disk and its partitions are other files over the same bytes.
+  bool cache_is_good() const {
+    return !is_writable() || !opened_.writable->was_written();
+  }
 
  private:
   friend class Reader;

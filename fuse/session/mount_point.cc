@@ -160,4 +160,21 @@ fs::path prepare_mount_point(const fs::path& mount_point,
   return path;
 }
 
+std::optional<format::OverlayDirectory> prepare_overlay(
+    const fs::path& mount_point, const fs::path& repository,
+    const MountOptions& options) {
+  if (options.overlay.empty()) return {};
+  std::error_code code;
+  const fs::path path = fs::weakly_canonical(options.overlay, code);
+  if (code) throw system_error(code.value(), "use " + options.overlay);
+  for (const fs::path& other : {mount_point, repository}) {
+    if (is_inside(path, other) || is_inside(other, path)) {
+      throw Error(ErrorKind::kUsage, path.string() + ": the overlay and " +
+                                         other.string() +
+                                         " must not contain each other");
+    }
+  }
+  return format::OverlayDirectory::open(path, true);
+}
+
 }  // namespace backstitch::mount

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
+#include "format/overlay/overlay_storage.h"
 #include "fuse/options/mount_options.h"
 
 namespace backstitch::mount {
@@ -16,6 +18,13 @@ void check_fuse(const MountOptions& options);
 // kUsage (not a directory, or in the way of the repository), kBusy (something
 // is mounted there, or it is not empty).
 std::filesystem::path prepare_mount_point(
+    const std::filesystem::path& mount_point,
+    const std::filesystem::path& repository, const MountOptions& options);
+
+// The directory of overlays, made when it is not there, and locked; nothing
+// when there shall be none. Throws kUsage when it is in the way of the mount
+// point or the repository, and what OverlayDirectory::open throws.
+std::optional<format::OverlayDirectory> prepare_overlay(
     const std::filesystem::path& mount_point,
     const std::filesystem::path& repository, const MountOptions& options);
 

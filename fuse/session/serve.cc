@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,16 @@ void limit_memory_pools() {
 #endif
 }
 
+// A loop device over a file of ours makes us part of the kernel's way to free
+// memory: we must not wait for that in turn. Threads inherit it; it takes
+// CAP_SYS_RESOURCE, so a plain user's driver (and loop devices are root's) does
+// without.
+void serve_block_devices() {
+#ifdef PR_SET_IO_FLUSHER
+  ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+#endif
+}
+
 fs::path canonical_repository(const std::string& repository) {
   std::error_code code;
   fs::path path = fs::canonical(repository, code);
@@ -58,16 +69,25 @@ format::CacheSizes cache_sizes(const MountOptions& options) {
 }
 
 TreeContext make_context(const format::Repository& repository,
+                         std::optional<format::OverlayDirectory> directory,
                          const MountOptions& options) {
   TreeContext context;
   context.images = std::make_unique<ChainImageFactory>(cache_sizes(options));
+  if (options.writable) {
+    auto overlays = std::make_unique<Overlays>(
+        std::move(context.images), repository.id(), std::move(directory));
+    context.overlays = overlays.get();
+    context.images = std::move(overlays);
+  }
   context.catalog = make_catalog(repository, *context.images, options.points);
+  if (options.writable) context.overlays->load(repository, *context.catalog);
   context.uid = ::getuid();
   context.gid = ::getgid();
   if (options.allow_other) {
     // The kernel lets everybody read then, so the modes say it.
     context.directory_mode = 0555;
     context.file_mode = 0444;
+    context.writable_mode = 0666;
   }
   return context;
 }
@@ -99,12 +119,15 @@ void mount_and_serve(const CommandLine& line, Startup& startup) {
   start_log(line);
   raise_file_limit();
   limit_memory_pools();
+  if (options.writable) serve_block_devices();
   const auto repository =
       format::Repository::open(canonical_repository(line.repository));
   check_fuse(options);
   const fs::path mount_point =
       prepare_mount_point(line.mount_point, repository.path(), options);
-  const TreeContext context = make_context(repository, options);
+  const TreeContext context = make_context(
+      repository, prepare_overlay(mount_point, repository.path(), options),
+      options);
   Driver driver(context);
   Session session(driver, repository.path(), options);
   session.mount(mount_point);
@@ -119,6 +142,10 @@ void mount_and_serve(const CommandLine& line, Startup& startup) {
   // Before the thread is joined: it may still wait for the tree's answer.
   session.unmount();
   announcer.join();
+  if (context.overlays != nullptr && !context.overlays->sync_all()) {
+    throw Error(ErrorKind::kFailed,
+                "not all that was written is durable, see the log");
+  }
   spdlog::info("{} is unmounted", mount_point.string());
 }
 

@@ -38,7 +38,8 @@ std::string escaped(const std::string& option) {
 
 std::string option_list(const std::filesystem::path& repository,
                         const MountOptions& options) {
-  std::string list = "ro,nosuid,nodev,subtype=backstitchfs,";
+  std::string list = options.writable ? "rw" : "ro";
+  list += ",nosuid,nodev,subtype=backstitchfs,";
   list += escaped("fsname=" + repository.string());
   if (options.allow_other) list += ",allow_other";
   for (const std::string& option : options.passed_on)

@@ -1,5 +1,6 @@
 #include "fuse/tree/attributes.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "format/base/error.h"
@@ -7,7 +8,7 @@
 namespace backstitch::mount {
 namespace {
 
-constexpr uint64_t kBlockBytes = 512;  // of st_blocks, stat(2)
+constexpr blkcnt_t kBlockBytes = 512;  // of st_blocks, stat(2)
 
 struct stat owned(const TreeContext& context, mode_t mode, nlink_t links) {
   struct stat status {};
@@ -55,8 +56,22 @@ struct stat frozen_file(const TreeContext& context, format::Time time,
   status.st_size = static_cast<off_t>(length);
   status.st_blksize = format::kChunkBytes;
   status.st_blocks =
-      static_cast<blkcnt_t>((data_bytes + kBlockBytes - 1) / kBlockBytes);
+      (static_cast<blkcnt_t>(data_bytes) + kBlockBytes - 1) / kBlockBytes;
   set_time(status, time);
+  return status;
+}
+
+struct stat written_file(struct stat frozen, const TreeContext& context,
+                         const format::OverlayImage* written) {
+  struct stat status = frozen;
+  status.st_mode = S_IFREG | context.writable_mode;
+  status.st_blksize = format::kBlockBytes;
+  if (written == nullptr) return status;
+  const auto more = static_cast<blkcnt_t>(written->written_bytes());
+  status.st_blocks =
+      std::min<blkcnt_t>(status.st_blocks + more / kBlockBytes,
+                         (status.st_size + kBlockBytes - 1) / kBlockBytes);
+  status.st_atim = status.st_mtim = status.st_ctim = written->changed_at();
   return status;
 }
 

@@ -14,6 +14,10 @@ struct stat live_directory(const TreeContext& context,
 struct stat frozen_directory(const TreeContext& context, format::Time time);
 struct stat frozen_file(const TreeContext& context, format::Time time,
                         uint64_t length, uint64_t data_bytes);
+// The same for one that can be written: what was written counts, and when.
+// `written` is its disk, or null when that never was.
+struct stat written_file(struct stat frozen, const TreeContext& context,
+                         const format::OverlayImage* written);
 struct stat symbolic_link(const TreeContext& context,
                           const std::filesystem::path& origin,
                           const std::string& target);

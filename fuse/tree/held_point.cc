@@ -6,9 +6,9 @@ namespace backstitch::mount {
 ImagePointer HeldPoint::image(const FileEntry& file) {
   switch (file.kind) {
     case FileEntry::Kind::kDisk:
-      return disk(file.source);
+      return disk(file.source).image;
     case FileEntry::Kind::kPartition:
-      return std::make_shared<PartImage>(disk(file.source), file.offset,
+      return std::make_shared<PartImage>(disk(file.source).image, file.offset,
                                          file.length);
     case FileEntry::Kind::kSideFile:
       break;
@@ -16,11 +16,16 @@ ImagePointer HeldPoint::image(const FileEntry& file) {
   return std::make_shared<MemoryImage>(point_.side_file(file.source));
 }
 
-ImagePointer HeldPoint::disk(const std::string& name) {
+WritablePointer HeldPoint::writable(const FileEntry& file) {
+  if (file.kind == FileEntry::Kind::kSideFile) return nullptr;
+  return disk(file.source).writable;
+}
+
+DiskHandle HeldPoint::disk(const std::string& name) {
   return disks_.with([&](auto& disks) {
-    ImagePointer& image = disks[name];
-    if (!image) image = images_.open(point_, name);
-    return image;
+    DiskHandle& disk = disks[name];
+    if (!disk.image) disk = images_.open(point_, name);
+    return disk;
   });
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "fuse/overlay/overlays.h"
 #include "fuse/tree/catalog.h"
 
 namespace backstitch::mount {
@@ -23,11 +24,13 @@ using NodePointer = std::shared_ptr<const Node>;
 // What all nodes of a mount have in common.
 struct TreeContext {
   std::unique_ptr<ImageFactory> images;
+  Overlays* overlays = nullptr;  // `images` of a writable mount
   std::unique_ptr<Catalog> catalog;
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t directory_mode = 0500;
   mode_t file_mode = 0400;
+  mode_t writable_mode = 0600;  // of disks and partitions, with overlays
 };
 
 struct DirectoryEntry {
@@ -40,6 +43,10 @@ struct DirectoryEntry {
 struct OpenedImage {
   ImagePointer image;
   HeldPointer held;
+  // The disk that takes what is written to the file, and where the file begins
+  // in it; null for a file that cannot be written.
+  WritablePointer writable = nullptr;
+  uint64_t offset = 0;
 };
 
 // Immutable and thread-safe. What a kind of node does not do throws kUsage; the

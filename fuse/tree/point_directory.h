@@ -47,13 +47,15 @@ class HeldPoint {
   const format::Point& point() const { return point_; }
   // The image behind a file; images of one disk share one image of the whole.
   ImagePointer image(const FileEntry& file);
+  // The disk behind a disk or partition, to be written; null when it cannot be.
+  WritablePointer writable(const FileEntry& file);
 
  private:
-  ImagePointer disk(const std::string& name);
+  DiskHandle disk(const std::string& name);
 
   const format::Point point_;
   ImageFactory& images_;
-  Synchronized<std::map<std::string, ImagePointer>> disks_;
+  Synchronized<std::map<std::string, DiskHandle>> disks_;
 };
 using HeldPointer = std::shared_ptr<HeldPoint>;
 

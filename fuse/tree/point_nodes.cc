@@ -12,15 +12,13 @@ class FileNode : public Node {
       : context_(context), point_(std::move(point)), file_(std::move(file)) {}
 
   struct stat attributes() const override {
-    return frozen_file(context_, point_->time(), file_->length,
-                       point_->data_bytes(*file_));
+    return attributes_with(point_->data_bytes(*file_));
   }
   struct stat quick_attributes(bool& exact) const override {
     exact = file_->data_bytes != FileEntry::kUncounted;
-    return frozen_file(context_, point_->time(), file_->length,
-                       point_->data_bytes_at_most(*file_));
+    return attributes_with(point_->data_bytes_at_most(*file_));
   }
-  bool is_constant() const override { return true; }
+  bool is_constant() const override { return !is_writable(); }
   bool is_same(const Node& other) const override {
     const auto* file = dynamic_cast<const FileNode*>(&other);
     return file != nullptr && file->point_->id() == point_->id() &&
@@ -29,10 +27,26 @@ class FileNode : public Node {
   OpenedImage open() const override {
     HeldPointer held = point_->hold();
     ImagePointer image = held->image(*file_);
-    return {std::move(image), std::move(held)};
+    WritablePointer writable = held->writable(*file_);
+    return {std::move(image), std::move(held), std::move(writable),
+            file_->offset};
   }
 
  private:
+  bool is_writable() const {
+    return context_.overlays != nullptr &&
+           file_->kind != FileEntry::Kind::kSideFile;
+  }
+
+  struct stat attributes_with(uint64_t data_bytes) const {
+    if (!is_writable())
+      return frozen_file(context_, point_->time(), file_->length, data_bytes);
+    return written_file(
+        frozen_file(context_, point_->time(), file_->length, data_bytes),
+        context_,
+        context_.overlays->written(point_->id(), file_->source).get());
+  }
+
   const TreeContext& context_;
   const DirectoryPointer point_;
   const FilePointer file_;

@@ -55,6 +55,7 @@ Command finalize_command();
 Command init_command();
 Command list_command();
 Command mount_command();
+Command overlay_command();
 Command prune_command();
 Command restore_command();
 Command sessions_command();

@@ -47,6 +47,8 @@ struct Request {
   bool foreground = false;
   bool allow_other = false;
   bool verbose = false;
+  bool writable = false;
+  std::string overlay;
   std::vector<std::string> options;
 };
 
@@ -61,6 +63,13 @@ Request read_request(const Globals& globals, const Values& values,
   request.foreground = flag(values, "foreground");
   request.allow_other = flag(values, "allow-other");
   request.verbose = globals.verbose > 0;
+  request.writable = flag(values, "writable");
+  request.overlay = text(values, "overlay");
+  if (!request.overlay.empty()) {
+    if (!request.writable)
+      throw Error(ErrorKind::kUsage, "--overlay needs --writable");
+    request.overlay = std::filesystem::absolute(request.overlay).string();
+  }
   request.options = texts(values, "option");
   return request;
 }
@@ -78,12 +87,27 @@ std::string find_driver() {
   return kDriver;
 }
 
+// A backslash keeps commas and backslashes out of the list's own meaning.
+std::string escaped(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == ',' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::vector<std::string> driver_arguments(const Request& request) {
   std::vector<std::string> arguments = {find_driver()};
   if (request.foreground) arguments.emplace_back("-f");
   if (request.verbose) arguments.emplace_back("-v");
   if (request.allow_other) {
     arguments.insert(arguments.end(), {"-o", "allow_other"});
+  }
+  if (request.writable) arguments.insert(arguments.end(), {"-o", "writable"});
+  if (!request.overlay.empty()) {
+    arguments.insert(arguments.end(),
+                     {"-o", "overlay=" + escaped(request.overlay)});
   }
   for (const auto& option : request.options) {
     arguments.insert(arguments.end(), {"-o", option});
@@ -222,6 +246,10 @@ Command mount_command() {
                         "let all users see the tree, not only you")(
       "foreground,f", po::bool_switch(),
       "stay until the tree is unmounted or a signal comes")(
+      "writable", po::bool_switch(),
+      "let the images be written; the points stay as they are")(
+      "overlay", po::value<std::string>()->value_name("DIR"),
+      "keep what is written in DIR, and show it again")(
       "option,o", po::value<std::vector<std::string>>()->value_name("OPT,…"),
       "options for backstitchfs(8) or mount(8) (repeatable)");
   return {"mount",

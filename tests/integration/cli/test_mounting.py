@@ -207,4 +207,5 @@ def test_without_the_driver():
         assert "backstitchfs" in result.stderr, result
 
 
-support.main(dict(globals()))
+if __name__ == "__main__":
+    support.main(dict(globals()))

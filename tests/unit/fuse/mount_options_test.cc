@@ -36,6 +36,14 @@ TEST(MountOptions, OwnWords) {
   EXPECT_EQ(options.log_file, "/var/log/x");
 }
 
+TEST(MountOptions, Writable) {
+  EXPECT_FALSE(parsed("rw").writable);
+  const MountOptions options = parsed("writable,overlay=/var/a\\,b");
+  EXPECT_TRUE(options.writable);
+  EXPECT_EQ(options.overlay, "/var/a,b");
+  EXPECT_THROW(command_line({"-o", "overlay=/x", "r", "m"}), Error);
+}
+
 TEST(MountOptions, WordsOfMountAndSystemdAreAccepted) {
   const MountOptions options = parsed(
       "ro,rw,dev,nodev,suid,nosuid,exec,user=root,user,users,noauto,auto,"
