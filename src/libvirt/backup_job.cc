@@ -14,6 +14,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kEndPatience{30};
+constexpr std::chrono::seconds kSettlePatience{1};
 
 std::string to_string(const pugi::xml_document& document) {
   std::ostringstream text;
@@ -71,7 +72,7 @@ std::string checkpoint_xml(const JobRequest& request) {
 std::string state_words(int state) {
   switch (state) {
     case VIR_DOMAIN_SHUTOFF:
-      return "was shut down";
+      return "was shut down or died";
     case VIR_DOMAIN_CRASHED:
       return "crashed";
     default:
@@ -90,7 +91,12 @@ BackupJob::BackupJob(Guest& guest, const NbdServer& server,
   if (virDomainBackupBegin(guest.get(), backup.c_str(),
                            checkpoint.empty() ? nullptr : checkpoint.c_str(),
                            0) != 0) {
-    throw libvirt_failure("begin the backup of " + guest.name());
+    const Error failure =
+        libvirt_failure("begin the backup of " + guest.name());
+    if (guest.active()) throw Error(failure);
+    throw Error(ErrorKind::kFailed, guest.name() +
+                                        " was shut down before its backup "
+                                        "began; back it up as it is now");
   }
 }
 
@@ -119,26 +125,32 @@ void BackupJob::finish() {
 
 Error BackupJob::explain(const Error& error) {
   if (error.kind() == ErrorKind::kInterrupted) return error;
+  std::string what;
   try {
-    const std::string words = state_words(guest_.state());
-    if (!words.empty()) {
-      return Error(error.kind(),
-                   guest_.name() + " " + words +
-                       " while it was backed up; back it up as it is now (" +
-                       error.what() + ")",
-                   error.system_errno());
-    }
-    if (!running()) {
-      return Error(error.kind(),
-                   "libvirt ended the backup job of " + guest_.name() + " (" +
-                       error.what() + ")",
-                   error.system_errno());
-    }
+    what = what_became_of_it();
   } catch (const Error& other) {
     return Error(error.kind(), std::string(error.what()) + "; " + other.what(),
                  error.system_errno());
   }
-  return error;
+  if (what.empty()) return error;
+  return Error(error.kind(), what + " (" + error.what() + ")",
+               error.system_errno());
+}
+
+// A machine that dies loses its connections first, then libvirt notices.
+std::string BackupJob::what_became_of_it() {
+  const auto deadline = steady_clock::now() + kSettlePatience;
+  while (true) {
+    const std::string words = state_words(guest_.state());
+    if (!words.empty()) {
+      return guest_.name() + " " + words +
+             " while it was backed up; back it up as it is now";
+    }
+    if (steady_clock::now() > deadline) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  if (running()) return {};
+  return "libvirt ended the backup job of " + guest_.name();
 }
 
 std::string running_job(Guest& guest) {

@@ -47,6 +47,8 @@ class BackupJob {
   Error explain(const Error& error);
 
  private:
+  std::string what_became_of_it();
+
   Guest& guest_;
   bool ended_ = false;
 };

@@ -16,7 +16,8 @@ import tempfile
 import report
 from context import Context
 
-MEASURES = ["full", "incremental", "reading", "chain", "restore", "scale"]
+MEASURES = ["full", "incremental", "domain", "reading", "chain", "restore",
+            "scale"]
 
 
 def arguments():

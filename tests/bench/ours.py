@@ -25,6 +25,11 @@ class Repository:
                            "--image", f"vda={image}", "--name", NAME,
                            *options)
 
+    def backup_domain(self, name, *options):
+        """The same of a domain of libvirt."""
+        return run.measure("backstitch", "-q", "-r", self.path, "backup", name,
+                           *options)
+
     def restore(self, destination):
         return run.measure("backstitch", "-q", "-r", self.path, "restore",
                            NAME, destination)
@@ -33,8 +38,8 @@ class Repository:
         return sum(file.stat().st_size for file in self.path.rglob("*")
                    if file.is_file())
 
-    def manifest(self):
-        points = sorted((self.path / NAME).glob("0*/point.json"))
+    def manifest(self, name=NAME):
+        points = sorted((self.path / name).glob("0*/point.json"))
         return json.loads(points[-1].read_text())
 
 

@@ -52,6 +52,15 @@ class VirtualMachine:
                            "-o", output, *options)
 
 
+    def forget_checkpoints(self, prefix):
+        names = run.run("virsh", "-q", "-c", "qemu:///system",
+                        "checkpoint-list", "--name", self.name).split()
+        for name in names:
+            if name.startswith(prefix):
+                run.run("virsh", "-q", "-c", "qemu:///system",
+                        "checkpoint-delete", self.name, name)
+
+
 def start_libvirt():
     """Starts libvirtd where no service manager has done it."""
     if not _libvirt_answers():

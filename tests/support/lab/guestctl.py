@@ -35,8 +35,8 @@ def main():
     end = re.compile(tag.encode() + rb"Z(\d+)")
     output = b""
     with connect(path, limit) as connection:
-        connection.sendall(f"{{ {command} ; }} </dev/null; echo; "
-                           f"echo '{tag}''Z'$?\n".encode())
+        connection.sendall(f"{{ {command} ; }} </dev/null; status=$?; echo; "
+                           f"echo '{tag}''Z'$status\n".encode())
         while time.time() < limit:
             try:
                 output += connection.recv(65536)

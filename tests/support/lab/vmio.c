@@ -9,8 +9,13 @@
 //   vmio discard DEVICE START LENGTH  BLKDISCARD
 //   vmio fzero   FILE START LENGTH    fallocate: zero range, keep size
 //   vmio punch   FILE START LENGTH    fallocate: punch hole, keep size
+//   vmio ticks   SLOTS STRIDE {DEVICE START}...
+//       writes 1, 2, 3 ... until it is killed, in turn to each device, there
+//       in turn to each slot: a state of the disks at one instant holds all
+//       numbers up to one (save those that were overwritten) and none above
 //
-// Each syncs before it exits, so a checkpoint taken then holds its work.
+// Each of the others syncs before it exits, so a checkpoint taken then holds its
+// work.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -71,12 +76,38 @@ static void fill(int fd, uint64_t start, uint64_t length, int byte) {
   free(buffer);
 }
 
+// Every 4 KiB block is full of its number. One write at a time, past the cache.
+static void ticks(char** arguments, int device_count) {
+  enum { kBlockBytes = 4096, kMaxDevices = 8 };
+  const uint64_t slots = number(arguments[0]);
+  const uint64_t stride = number(arguments[1]);
+  int fds[kMaxDevices];
+  uint64_t starts[kMaxDevices];
+  for (int i = 0; i < device_count && i < kMaxDevices; ++i) {
+    fds[i] = open(arguments[2 + 2 * i], O_RDWR | O_DIRECT);
+    if (fds[i] < 0) die(arguments[2 + 2 * i]);
+    starts[i] = number(arguments[3 + 2 * i]);
+  }
+  uint64_t* block = aligned_alloc(kBlockBytes, kBlockBytes);
+  for (uint64_t tick = 1;; ++tick) {
+    const int device = tick % device_count;
+    const uint64_t slot = tick / device_count % slots;
+    for (size_t k = 0; k < kBlockBytes / sizeof *block; ++k) block[k] = tick;
+    put(fds[device], block, kBlockBytes, starts[device] + slot * stride);
+    usleep(1000);
+  }
+}
+
 int main(int count, char** arguments) {
   if (count < 5) {
     fprintf(stderr, "usage: see the head of vmio.c\n");
     return 2;
   }
   const char* verb = arguments[1];
+  if (!strcmp(verb, "ticks")) {
+    if (count > 5) ticks(arguments + 2, (count - 4) / 2);
+    return 2;
+  }
   const int fd = open(arguments[2], O_RDWR);
   if (fd < 0) die(arguments[2]);
   if (!strcmp(verb, "scatter") && count == 8) {

@@ -37,15 +37,18 @@ class NbdSourceTest : public ::testing::Test {
   // Serves the disk through filters.
   NbdAddress serve(const Arguments& filters, const Arguments& parameters = {}) {
     const std::string socket = (directory_.path() / "socket").string();
+    // Written once it listens; the socket is there a moment before.
+    const std::string ready = (directory_.path() / "pid").string();
     Arguments arguments = {"nbdkit", "--foreground", "--exit-with-parent",
-                           "--unix", socket};
+                           "--unix", socket,         "--pidfile",
+                           ready};
     for (const std::string& filter : filters)
       arguments.push_back("--filter=" + filter);
     arguments.insert(arguments.end(),
                      {"file", (directory_.path() / "disk").string()});
     arguments.insert(arguments.end(), parameters.begin(), parameters.end());
     server_.emplace(Process::start(arguments, "nbdkit"));
-    while (!std::filesystem::exists(socket) &&
+    while (!std::filesystem::exists(ready) &&
            !server_->wait(std::chrono::milliseconds(10))) {
     }
     return {socket, ""};
