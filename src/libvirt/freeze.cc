@@ -82,8 +82,10 @@ void Freeze::freeze(const FreezeOptions& options) {
   failed_ = true;
   why_not_ = count == 0 ? "the guest has none that could be"
                         : libvirt_failure("freeze").what();
-  // It may yet freeze, late: the guard stays behind and thaws.
+  // It may yet freeze, late: the guard stays behind and thaws, also when this
+  // object does not come to be.
   leash_ = Fd();
+  guard_->release();
 }
 
 Freeze::~Freeze() {
