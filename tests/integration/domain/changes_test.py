@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Disks that come, go, grow and are replaced between points, and snapshots
-between points: the chain goes on, and every point is what the disks were."""
+"""Disks that come, go, grow and are replaced between points: the chain goes on,
+and every point is what the disks were."""
 
 from domainlab import MIB, Disk, Oracle, check, check_equal, disk_of, run, say
 from writes import expect, scribble
@@ -152,91 +152,6 @@ def test_a_disk_is_replaced(lab):
     oracle.point()
     change(machine)
     expect(oracle.point(), "incremental", vda="bitmap", vdb="bitmap")
-    oracle.check_all()
-
-
-def take_snapshot(lab, machine, name):
-    overlay = lab.path / f"{name}.qcow2"
-    machine.virsh("snapshot-create-as", name, "--disk-only", "--no-metadata",
-                  "--atomic", "--diskspec", f"vda,file={overlay}")
-    machine.disk("vda").path = overlay
-
-
-def test_snapshots_while_it_runs(lab):
-    machine, oracle = machine_with(lab, "vda")
-    base = machine.disk("vda").path
-    machine.start()
-    change(machine)
-    expect(oracle.point(), "full", vda="whole")
-    change(machine)
-    take_snapshot(lab, machine, "one")
-    change(machine)
-    expect(oracle.point(), "incremental", vda="bitmap")
-    change(machine)
-    take_snapshot(lab, machine, "two")
-    expect(oracle.point(), "incremental", vda="bitmap")
-    change(machine)
-    expect(oracle.point(), "incremental", vda="bitmap")
-    change(machine)
-    machine.virsh("blockcommit", "vda", "--active", "--pivot", "--wait",
-                  "--base", base)
-    machine.disk("vda").path = base
-    change(machine)
-    # By bitmap or whole: only the bytes count.
-    say(f"committed: {disk_of(oracle.point(), 'vda')['read']}")
-    change(machine)
-    expect(oracle.point(), "incremental", vda="bitmap")
-    change(machine)
-    expect(oracle.point("--level", "differential"), "differential",
-           vda="bitmap")
-    oracle.check_all()
-
-
-def test_a_snapshot_is_thrown_away(lab):
-    """The machine goes back to what it was at the snapshot; no bitmap of the
-    base knows of that."""
-    machine, oracle = machine_with(lab, "vda")
-    base = machine.disk("vda").path
-    machine.start()
-    change(machine)
-    expect(oracle.point(), "full", vda="whole")
-    for name, off in (("one", False), ("two", True)):
-        change(machine)
-        take_snapshot(lab, machine, name)
-        change(machine)
-        expect(oracle.point(), "incremental", vda="bitmap")
-        machine.power_off()
-        machine.disk("vda").path = base
-        machine.define()
-        if off:
-            change(machine)
-            oracle.point()
-        machine.start()
-        if not off:
-            change(machine)
-            oracle.point()
-        change(machine)
-        expect(oracle.point(), "incremental", vda="bitmap")
-    oracle.check_all()
-
-
-def test_a_snapshot_and_then_off(lab):
-    machine, oracle = machine_with(lab, "vda")
-    machine.start()
-    change(machine)
-    expect(oracle.point(), "full", vda="whole")
-    change(machine)
-    take_snapshot(lab, machine, "one")
-    change(machine)
-    machine.power_off()
-    change(machine)
-    # A part of the changes is in the bitmap of the backing image only.
-    say(f"off: {disk_of(oracle.point(), 'vda')['read']}")
-    change(machine)
-    expect(oracle.point(), "incremental", "offline", vda="bitmap")
-    machine.start()
-    change(machine)
-    expect(oracle.point(), "incremental", "crash", vda="bitmap")
     oracle.check_all()
 
 

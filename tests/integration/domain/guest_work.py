@@ -11,14 +11,14 @@ import subprocess
 MIB = 1 << 20
 SECTOR = 512
 
-FS_START, FS_BYTES = 1 * MIB, 64 * MIB
-RAW_START, RAW_BYTES = 65 * MIB, 32 * MIB
-TICK_START, TICK_BYTES = 97 * MIB, 8 * MIB
-DISK_BYTES = 106 * MIB
+FS_START, FS_BYTES = 1 * MIB, 40 * MIB
+RAW_START, RAW_BYTES = 41 * MIB, 24 * MIB
+TICK_START, TICK_BYTES = 65 * MIB, 8 * MIB
+DISK_BYTES = 74 * MIB
 
 # The upper part of the raw partition is for the ranges that are wiped.
 SLOT_BYTES = MIB
-FIRST_SLOT = 16
+FIRST_SLOT = 12
 SLOTS = 12
 
 FILES = 6

@@ -23,6 +23,7 @@ class Machine:
         self.uuid = str(uuid.uuid4())
         self.disks = list(disks)
         self.definition = definition
+        self._devices = {}
         self.run = lab.directory(f"run-{self.uuid[:8]}")
         self.run.chmod(0o777)
 
@@ -35,7 +36,9 @@ class Machine:
     # --- its life ---
 
     def xml(self):
-        guest = self.lab.guest() if self.definition.get("guest") else None
+        guest = self.definition.get("guest")
+        if guest is True:
+            guest = self.lab.guest()
         return machine_xml(self.name, self.uuid, self.disks, self.run,
                            **{**self.definition, "guest": guest})
 
@@ -49,6 +52,7 @@ class Machine:
         return self
 
     def start(self, paused=False, transient=False):
+        self._devices.clear()
         console = self.run / "console.log"
         console.write_bytes(b"")
         console.chmod(0o666)
@@ -145,7 +149,10 @@ class Machine:
                     if alias in device.get("qdev", "").split("/"))
 
     def _write_through_monitor(self, target, commands):
-        device = self._block_device(target)["qdev"]
+        # libvirt names a device for its target: it is the same the next time.
+        if target not in self._devices:
+            self._devices[target] = self._block_device(target)["qdev"]
+        device = self._devices[target]
         # One virsh for all of them: it takes several commands, quoted.
         lines = "; ".join(
             f"qemu-monitor-command {self.uuid} --hmp "

@@ -109,6 +109,24 @@ def test_a_transient_machine(lab):
     oracle.check_all()
 
 
+def test_a_change_that_is_missed_would_be_seen(lab):
+    """The test of these tests: a bitmap that somebody emptied."""
+    machine = plain_machine(lab)
+    oracle = Oracle(lab, machine)
+    result = oracle.point()
+    scribble(machine, "vda", SIZE)
+    image = machine.disk("vda").path
+    bitmap, = machine.bitmaps("vda")
+    check(bitmap.startswith(oracle.checkpoint(result["point"])), bitmap)
+    lab.run("qemu-img", "bitmap", "--clear", "-f", "qcow2", image, bitmap)
+    try:
+        oracle.point()
+    except AssertionError as error:
+        check("is not what the disk held" in str(error), error)
+        return
+    raise AssertionError("a point without the changes was taken for good")
+
+
 def test_the_machine_itself_is_in_the_point(lab):
     machine = plain_machine(lab)
     oracle = Oracle(lab, machine)

@@ -22,9 +22,9 @@ from guest_work import (DISK_BYTES, TICK_BYTES, TICK_START, GuestWork,
                         file_sums_of, make_disk)
 from ticks import Ticks
 
-SECOND_BYTES = 24 * MIB
+SECOND_BYTES = 16 * MIB
 
-SLOW = ("--bandwidth", str(6 * MIB))
+SLOW = ("--bandwidth", str(7 * MIB))
 
 PLAN = [("full", "slow"), ("incremental", "quiet"), ("incremental", "busy"),
         ("incremental", "slow"), ("incremental", "paused"), ("copy", "busy"),
@@ -128,6 +128,15 @@ class Truth:
         say(f"@{point}: {len(self.sums.get(point, {}))} checksums of the guest, "
             f"{zeroed} ranges wiped, one instant (number {last})")
 
+    def check_the_check(self):
+        """Disks of two points are not of one instant."""
+        try:
+            self.ticks.check(lambda disk: self.oracle.image(
+                3 if disk == "vda" else 4, disk))
+        except AssertionError:
+            return
+        raise AssertionError("disks of two instants were taken for one")
+
     def check_files(self, point, wanted):
         partition = self.oracle.directory(point) / "vda.p1.raw"
         check_equal(file_sums_of(self.lab, partition), wanted,
@@ -165,6 +174,7 @@ def test_a_running_guest(lab):
         # Fewer steps than points would leave a point without changes.
         truth.work.change()
     truth.ticks.end()
+    truth.check_the_check()
     for point in truth.wiped:
         truth.check(point)
     truth.oracle.check_all()
