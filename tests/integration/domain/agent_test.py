@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""The guest's file systems are frozen by its agent, QEMU's own, around the start
-of the job and no longer; and whatever hangs or dies, the guest is not left
-frozen:
+"""The guest's file systems are frozen by its agent, QEMU's own, around the
+start of the job and no longer; and whatever hangs or dies, the guest is not
+left frozen:
 
   backstitch killed while it is frozen     thawed within 10 s
   the agent hangs, and goes on             thawed within 10 s of that
+  the agent freezes late                   thawed within 10 s of that
   backstitch hangs while it is frozen      thawed after its limit of 30 s
 """
 
@@ -113,10 +114,11 @@ def wait_answers(agent):
 
 def hangs_before(agent, backups):
     agent.signal("STOP")
-    done = agent.backup("--quiesce", "require", ok=False)
-    check_equal(done.returncode, EXIT_FAILED, f"exit code; {done.stderr}")
-    check("cannot be frozen" in done.stderr, done.stderr)
-    check_equal(agent.oracle.points(), [1], "points")
+    begin = time.monotonic()
+    result = agent.backup()
+    took(begin, 20, "a backup with an agent that hangs")
+    check_equal(result["consistency"], "crash", "consistency")
+    check(any("not frozen" in one for one in result["warnings"]), result)
     backups.check_ended()
     agent.check_writes(SOON)
     agent.signal("CONT")
@@ -135,14 +137,15 @@ def hangs_frozen(agent, backups):
         f"{agent.check_writes(SOON):.1f} s later; {words.splitlines()[-1]}")
 
 
-def freezes_late(agent):
+def freezes_late(agent, backups):
     """After nobody waits for it any more."""
+    points = agent.oracle.points()
     agent.guest("echo 14 >/tmp/delay")
-    begin = time.monotonic()
-    result = agent.backup()
-    took(begin, 14, "a backup with an agent that is late")
-    check_equal(result["consistency"], "crash", "consistency")
-    check(any("not frozen" in one for one in result["warnings"]), result)
+    done = agent.backup("--quiesce", "require", ok=False)
+    check_equal(done.returncode, EXIT_FAILED, f"exit code; {done.stderr}")
+    check("cannot be frozen" in done.stderr, done.stderr)
+    check_equal(agent.oracle.points(), points, "points")
+    backups.check_ended()
     agent.guest("rm /tmp/delay")
     wait_until(lambda: len(agent.hook(keep=True)) == 2, "freeze and thaw", 30)
     (first, begin), (second, end) = agent.hook()
@@ -162,10 +165,9 @@ def test_who_hangs(lab):
     begin = time.monotonic()
     other.check_frozen()
     agent.exact_point()
-    for strike_agent in (hangs_before, hangs_frozen):
-        strike_agent(agent, backups)
+    for fault in (hangs_before, hangs_frozen, freezes_late):
+        fault(agent, backups)
         wait_answers(agent)
-    freezes_late(agent)
     agent.exact_point()
     time.sleep(max(0, begin + LIMIT + SOON - time.monotonic()))
     other.check_writes(SOON)

@@ -61,7 +61,11 @@ class Daemons:
         child = self._children.pop("libvirtd", None)
         if child:
             child.send_signal(how)
-            child.wait(30)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:  # it waits for its workers
+                child.kill()
+                child.wait()
             return
         pid = self.pid()
         os.kill(pid, how)

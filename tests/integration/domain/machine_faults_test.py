@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The machine ends, in order or not, while it is backed up or after it: there is
-no point of what was not read, nothing is left, and the next one has all that was
-written. Bitmaps of a QEMU that was killed are worth nothing: the disk is read
-whole then, and stored as what differs."""
+"""The machine ends, in order or not, while it is backed up or after it: there
+is no point of what was not read, nothing is left, and the next one has all that
+was written. Bitmaps of a QEMU that was killed are worth nothing: the disk is
+read whole then, and stored as what differs."""
 
 import os
 import signal

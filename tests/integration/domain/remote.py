@@ -22,7 +22,7 @@ PidFile none
 Subsystem sftp internal-sftp
 """
 
-# `ssh` of both libvirt and backstitch: nothing of the user's is read or written.
+# `ssh` of libvirt and of backstitch: nothing of the user is read or written.
 SSH = """#!/bin/sh
 exec /usr/bin/ssh -F none -o UserKnownHostsFile={known} {options} "$@"
 """
