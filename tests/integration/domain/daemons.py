@@ -23,9 +23,11 @@ def _log_daemon_answers():
 
 
 class Daemons:
-    """Those that were not there are children of the test, and end with it."""
+    """Those that were not there are children of the test, and end with it.
+    `tell` is told of each, as guard.py wants it."""
 
-    def __init__(self):
+    def __init__(self, tell):
+        self._tell = tell
         self._children = {}
 
     def ensure(self):
@@ -43,6 +45,7 @@ class Daemons:
         self._children[name] = subprocess.Popen(
             [name], start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._tell(f"daemon {self._children[name].pid}")
 
     def pid(self):
         """That of libvirtd, whoever started it."""
