@@ -47,28 +47,45 @@ void make_directory(const fs::path& path) {
 
 // readdir, since a directory of a thousand points is read at every mount and
 // std::filesystem takes most of the time to make a path of each.
-std::vector<std::string> entries(const fs::path& path) {
+template <typename Take>
+void for_each_entry(const fs::path& path, Take&& take) {
   struct Close {
     void operator()(DIR* open) const { ::closedir(open); }
   };
   const std::unique_ptr<DIR, Close> directory(::opendir(path.c_str()));
   if (!directory) throw system_error(errno, "read directory " + path.string());
-  std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name != "." && name != "..") take(name);
+    errno = 0;
   }
   if (errno != 0) throw system_error(errno, "read directory " + path.string());
+}
+
+std::vector<std::string> entries(const fs::path& path) {
+  std::vector<std::string> names;
+  for_each_entry(path,
+                 [&](std::string_view name) { names.emplace_back(name); });
   return names;
 }
 
 std::vector<uint32_t> numbers_in(const fs::path& domain) {
   std::vector<uint32_t> numbers;
-  for (const std::string& name : entries(domain))
-    if (const uint32_t number = point_number(name)) numbers.push_back(number);
+  for_each_entry(domain, [&](std::string_view name) {
+    if (const uint32_t number = point_number(std::string(name)))
+      numbers.push_back(number);
+  });
   std::ranges::sort(numbers);
   return numbers;
+}
+
+uint32_t highest_number_in(const fs::path& domain) {
+  uint32_t highest = 0;
+  for_each_entry(domain, [&](std::string_view name) {
+    highest = std::max(highest, point_number(std::string(name)));
+  });
+  return highest;
 }
 
 std::string random_id() {
@@ -169,15 +186,15 @@ std::vector<uint32_t> Domain::points() const {
 }
 
 uint32_t Domain::latest() const {
+  // Mostly the highest number is a point: no list of all the others then.
+  const uint32_t highest = highest_number_in(path_);
+  if (highest == 0 || has_point(highest)) return highest;
   std::vector<uint32_t> numbers = numbers_in(path_);
   while (!numbers.empty() && !has_point(numbers.back())) numbers.pop_back();
   return numbers.empty() ? 0 : numbers.back();
 }
 
-uint32_t Domain::last_number() const {
-  const auto numbers = numbers_in(path_);
-  return numbers.empty() ? 0 : numbers.back();
-}
+uint32_t Domain::last_number() const { return highest_number_in(path_); }
 
 Point Domain::open_point(uint32_t number) const {
   const Error missing(

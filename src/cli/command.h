@@ -46,14 +46,18 @@ struct Command {
 
 // One function a file.
 Command backup_command();
+Command boot_command();
 Command completion_command();
 Command delete_command();
 Command diff_command();
+Command discard_command();
+Command finalize_command();
 Command init_command();
 Command list_command();
 Command mount_command();
 Command prune_command();
 Command restore_command();
+Command sessions_command();
 Command show_command();
 Command unmount_command();
 Command verify_command();

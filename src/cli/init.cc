@@ -28,11 +28,11 @@ int run(const Globals& globals, const Values& values) {
     print_json({{"repository", absolute}, {"id", repository.id()}});
     return kExitOk;
   }
-  print(fmt::format(
-      "created repository {} in {}\n"
-      "next: backstitch -r {} backup DOMAIN\n",
-      repository.id().substr(0, 8), format::printable(absolute),
-      format::printable(path)));
+  print(
+      fmt::format("created repository {} in {}\n"
+                  "next: backstitch -r {} backup DOMAIN\n",
+                  repository.id().substr(0, 8), format::printable(absolute),
+                  format::printable(path)));
   return kExitOk;
 }
 

@@ -19,7 +19,7 @@
 #include "src/cli/frame.h"
 #include "src/cli/help.h"
 #include "src/cli/output.h"
-#include "src/libvirt/freeze.h"
+#include "src/libvirt/guard.h"
 
 namespace backstitch::cli {
 
@@ -99,10 +99,11 @@ int guarded_run(const std::vector<std::string>& arguments) {
   }
 }
 
-int guard_freeze(const std::string& uri, const std::string& uuid,
-                 const std::string& seconds) {
+int guard(const std::string& duty, const std::string& uri,
+          const std::string& uuid, const std::string& seconds) {
   try {
-    engine::run_thaw_guard(uri, uuid, std::chrono::seconds(std::stoi(seconds)));
+    engine::run_guard(duty, uri, uuid,
+                      std::chrono::seconds(std::stoi(seconds)));
     return kExitOk;
   } catch (const std::exception& error) {
     std::cerr << error.what() << std::endl;
@@ -119,8 +120,10 @@ int main(int argc, char** argv) {
   backstitch::cli::raise_file_limit();
   std::setlocale(LC_CTYPE, "");   // how wide a name is on the terminal
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2)
-  // No command of the user's: the process that looks after a frozen guest.
-  if (argc == 5 && std::strcmp(argv[1], backstitch::engine::kThawGuard) == 0)
-    return backstitch::cli::guard_freeze(argv[2], argv[3], argv[4]);
+  // No command of the user's: the process that looks after a guest.
+  if (argc == backstitch::engine::kGuardArguments &&
+      std::strcmp(argv[1], backstitch::engine::kGuardArgument) == 0) {
+    return backstitch::cli::guard(argv[2], argv[3], argv[4], argv[5]);
+  }
   return backstitch::cli::guarded_run({argv + (argc > 0 ? 1 : 0), argv + argc});
 }

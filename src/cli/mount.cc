@@ -14,13 +14,16 @@
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/mount_table.h"
 #include "src/cli/output.h"
+#include "src/mounts/mount_table.h"
 
 namespace backstitch::cli {
 
 namespace {
 
+using engine::kDriverType;
+using engine::mount_at;
+using engine::real_mount_point;
 using std::chrono::milliseconds;
 
 constexpr const char* kDriver = "backstitchfs";

@@ -57,6 +57,9 @@ int run(const Globals& globals, const Values& values) {
   engine::RestoreOptions options;
   options.format = parse_format(text(values, "format"), target);
   options.overwrite = flag(values, "force");
+  const std::string bandwidth = text(values, "bandwidth");
+  if (!bandwidth.empty())
+    options.bandwidth = parse_bytes(bandwidth, "--bandwidth");
   if (flag(values, "no-sync"))
     options.durability = engine::Durability::kLeftToTheKernel;
   const auto repository = globals.open_repository();
@@ -84,6 +87,7 @@ Command restore_command() {
   options.add_options()("disk", one("DISK"), "only this disk")(
       "format", one("FORMAT"),
       "raw or qcow2 (default: as DEST is called, else raw)")(
+      "bandwidth", one("BYTES"), "read no more than this a second")(
       "force,f", po::bool_switch(), "overwrite what is there")(
       "no-sync", po::bool_switch(),
       "do not wait until everything is on stable storage");

@@ -16,14 +16,19 @@
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/mount_table.h"
-#include "src/cli/mount_users.h"
 #include "src/cli/output.h"
+#include "src/mounts/mount_table.h"
+#include "src/mounts/mount_users.h"
 
 namespace backstitch::cli {
 
 namespace {
 
+using engine::kDriverType;
+using engine::mount_at;
+using engine::mount_drivers;
+using engine::mount_users;
+using engine::real_mount_point;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{30};

@@ -104,6 +104,15 @@ void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes) {
       kQemuPackage);
 }
 
+void create_overlay(const std::filesystem::path& path,
+                    const std::filesystem::path& backing,
+                    const std::string& backing_format) {
+  run({"qemu-img", "create", "-q", "-f", "qcow2", "-F", backing_format, "-b",
+       std::filesystem::absolute(backing).string(), "--",
+       std::filesystem::absolute(path).string()},
+      kQemuPackage);
+}
+
 void add_bitmap(const ImageInfo& image, const std::string& bitmap) {
   run({"qemu-img", "bitmap", "--add", "-g", std::to_string(format::kChunkBytes),
        "-f", image.format, "--", image.path.string(), bitmap},

@@ -51,6 +51,11 @@ ImageInfo parse_image_info(const std::string& json);
 // Replaces the file by an empty image.
 void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes);
 
+// A new qcow2 over a backing file, of its size.
+void create_overlay(const std::filesystem::path& path,
+                    const std::filesystem::path& backing,
+                    const std::string& backing_format);
+
 // A persistent, enabled bitmap of 64 KiB granularity.
 void add_bitmap(const ImageInfo& image, const std::string& bitmap);
 void remove_bitmap(const ImageInfo& image, const std::string& bitmap);

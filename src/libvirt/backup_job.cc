@@ -91,7 +91,12 @@ BackupJob::BackupJob(Guest& guest, const NbdServer& server,
   if (virDomainBackupBegin(guest.get(), backup.c_str(),
                            checkpoint.empty() ? nullptr : checkpoint.c_str(),
                            0) != 0) {
-    throw libvirt_failure("begin the backup of " + guest.name());
+    const Error failure =
+        libvirt_failure("begin the backup of " + guest.name());
+    if (guest.active()) throw Error(failure);
+    throw Error(ErrorKind::kFailed, guest.name() +
+                                        " was shut down before its backup "
+                                        "began; back it up as it is now");
   }
 }
 

@@ -25,6 +25,28 @@ std::string describe(Guest& guest, const std::string& name, unsigned flags) {
                    "get the description of the checkpoint " + name);
 }
 
+bool deleted(Guest& guest, const std::string& name, unsigned flags) {
+  return virDomainCheckpointDelete(look_up(guest, name).get(), flags) == 0;
+}
+
+bool forgotten(Guest& guest, const std::string& name) {
+  return deleted(guest, name, VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY);
+}
+
+// Targets of the disks that have its bitmap.
+std::vector<std::string> disks_of(const std::string& text) {
+  pugi::xml_document document;
+  document.load_buffer(text.data(), text.size());
+  std::vector<std::string> targets;
+  const pugi::xml_node disks =
+      document.child("domaincheckpoint").child("disks");
+  for (const pugi::xml_node disk : disks.children("disk")) {
+    if (disk.attribute("checkpoint").value() == std::string("bitmap"))
+      targets.emplace_back(disk.attribute("name").value());
+  }
+  return targets;
+}
+
 }  // namespace
 
 std::set<std::string> checkpoint_names(Guest& guest) {
@@ -70,14 +92,23 @@ void redefine_checkpoint(Guest& guest, const std::string& name,
 }
 
 void delete_checkpoint(Guest& guest, const std::string& name) {
-  const CheckpointHandle checkpoint = look_up(guest, name);
-  if (virDomainCheckpointDelete(checkpoint.get(), 0) == 0) return;
+  if (deleted(guest, name, 0)) return;
   const Error failure = libvirt_failure("delete the checkpoint " + name);
-  // Its bitmap is gone already, or cannot be reached while the domain is off.
   spdlog::debug("{}", failure.what());
-  if (virDomainCheckpointDelete(
-          checkpoint.get(), VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY) != 0) {
-    throw Error(failure);
+  const std::string text =
+      describe(guest, name, VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN);
+  if (!forgotten(guest, name)) throw Error(failure);
+  if (!guest.active()) return;  // its bitmaps go when the images are backed up
+  // One disk without the bitmap, and libvirt leaves those of all.
+  for (const std::string& target : disks_of(text)) {
+    try {
+      redefine_checkpoint(guest, name, format::now(), {target});
+    } catch (const Error& error) {  // a disk that the domain has no more
+      spdlog::debug("{}", error.what());
+      continue;
+    }
+    if (!deleted(guest, name, 0) && !forgotten(guest, name))
+      throw libvirt_failure("forget the checkpoint " + name);
   }
 }
 

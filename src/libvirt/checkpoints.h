@@ -29,7 +29,7 @@ void redefine_checkpoint(Guest& guest, const std::string& name,
                          format::Time time,
                          const std::vector<std::string>& disks);
 
-// With its bitmaps where the domain runs.
+// With its bitmaps where the domain runs, on those disks that have one.
 void delete_checkpoint(Guest& guest, const std::string& name);
 
 // Bytes of each disk written since the checkpoint, as far as libvirt knows.

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "src/base/process.h"
 #include "src/libvirt/connection.h"
+#include "src/libvirt/guard.h"
 
 namespace backstitch::engine {
 
@@ -43,23 +43,13 @@ class Freeze {
 
  private:
   void freeze(const FreezeOptions& options);
-  void dismiss_guard();
 
   Guest& guest_;
   bool frozen_ = false;
   bool failed_ = false;
   std::string why_not_;
   std::chrono::steady_clock::time_point since_;
-  Fd leash_;  // closed, and the guard thaws
-  std::optional<Process> guard_;
+  std::optional<Guard> guard_;
 };
-
-// backstitch's first argument where it is the guard; then URI, UUID, seconds.
-inline constexpr char kThawGuard[] = "--thaw-guard";
-// The guard's body: says "ready" on stdout, waits for a byte on stdin and ends;
-// when stdin is closed without one, or after `limit`, it thaws the domain
-// first, trying for as long as the agent does not answer (ten minutes).
-void run_thaw_guard(const std::string& uri, const std::string& uuid,
-                    std::chrono::seconds limit);
 
 }  // namespace backstitch::engine

@@ -1,22 +1,15 @@
 #include "src/libvirt/host.h"
 
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <filesystem>
 
 #include "format/base/error.h"
 #include "format/base/file.h"
+#include "src/libvirt/ssh_host.h"
 
 namespace backstitch::engine {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr char kSshPackage[] = "openssh-client";
-constexpr std::chrono::seconds kTunnelPatience{20};
 
 class LocalTunnel : public Host::Tunnel {
  public:
@@ -46,122 +39,6 @@ class LocalHost : public Host {
   std::unique_ptr<Tunnel> reach(const std::string& socket) const override {
     return std::make_unique<LocalTunnel>(socket);
   }
-};
-
-// Within quotes a shell knows but one special character: the quote.
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) c == '\'' ? text += "'\\''" : text += c;
-  return text + "'";
-}
-
-// A value of "key=value&key=value".
-std::string query_value(const std::string& query, const std::string& key) {
-  const std::string text = "&" + query + "&";
-  const size_t at = text.find("&" + key + "=");
-  if (at == std::string::npos) return {};
-  const size_t from = at + key.size() + 2;
-  return text.substr(from, text.find('&', from) - from);
-}
-
-// ssh -L from a socket in a private directory here to the server's there.
-class SshTunnel : public Host::Tunnel {
- public:
-  SshTunnel(const Arguments& ssh, const std::string& destination,
-            const std::string& socket) {
-    std::string name =
-        (fs::temp_directory_path() / "backstitch-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw system_error(errno, "make a directory for a socket, " + name);
-    directory_ = name;
-    try {
-      Arguments arguments = ssh;
-      arguments.insert(arguments.end(),
-                       {"-N", "-o", "ExitOnForwardFailure=yes", "-L",
-                        this->socket() + ":" + socket, "--", destination});
-      process_.emplace(
-          Process::start(arguments, kSshPackage, {.die_with_us = true}));
-      wait(destination);
-    } catch (...) {
-      remove();
-      throw;
-    }
-  }
-  SshTunnel(const SshTunnel&) = delete;
-  SshTunnel& operator=(const SshTunnel&) = delete;
-  ~SshTunnel() override { remove(); }
-
-  std::string socket() const override { return (directory_ / "nbd").string(); }
-
- private:
-  void wait(const std::string& destination) {
-    const auto deadline = std::chrono::steady_clock::now() + kTunnelPatience;
-    while (!fs::exists(socket())) {
-      if (process_->wait(std::chrono::milliseconds(20)) ||
-          std::chrono::steady_clock::now() > deadline) {
-        throw Error(ErrorKind::kFailed, "cannot forward a socket from " +
-                                            destination + ": " +
-                                            process_->standard_error());
-      }
-    }
-  }
-  void remove() {
-    std::error_code ignored;
-    process_.reset();
-    fs::remove_all(directory_, ignored);
-  }
-
-  fs::path directory_;
-  std::optional<Process> process_;
-};
-
-class SshHost : public Host {
- public:
-  explicit SshHost(const UriParts& uri)
-      : destination_((uri.user.empty() ? "" : uri.user + "@") + uri.host) {
-    ssh_ = {query_value(uri.query, "command")};
-    if (ssh_[0].empty()) ssh_[0] = "ssh";
-    // Nobody is asked for a password in the middle of a backup.
-    ssh_.insert(ssh_.end(), {"-o", "BatchMode=yes"});
-    if (!uri.port.empty()) ssh_.insert(ssh_.end(), {"-p", uri.port});
-    const std::string key = query_value(uri.query, "keyfile");
-    if (!key.empty()) ssh_.insert(ssh_.end(), {"-i", key});
-    if (query_value(uri.query, "no_verify") == "1")
-      ssh_.insert(ssh_.end(), {"-o", "StrictHostKeyChecking=no"});
-  }
-
-  std::string run(const Arguments& arguments) const override {
-    std::string command;
-    for (const std::string& argument : arguments)
-      command += (command.empty() ? "" : " ") + quoted(argument);
-    Arguments ssh = ssh_;
-    ssh.insert(ssh.end(), {"--", destination_, command});
-    return engine::run(ssh, kSshPackage);
-  }
-  std::string read_file(const std::string& path,
-                        uint64_t limit) const override {
-    std::string text =
-        run({"head", "-c", std::to_string(limit + 1), "--", path});
-    if (text.size() > limit) {
-      throw Error(ErrorKind::kFailed,
-                  path + " is larger than " + std::to_string(limit) + " bytes");
-    }
-    return text;
-  }
-  uint64_t free_bytes(const std::string& directory) const override {
-    const std::string text =
-        run({"stat", "--file-system", "--format=%a %S", "--", directory});
-    size_t used = 0;
-    const uint64_t blocks = std::stoull(text, &used);
-    return blocks * std::stoull(text.substr(used));
-  }
-  std::unique_ptr<Tunnel> reach(const std::string& socket) const override {
-    return std::make_unique<SshTunnel>(ssh_, destination_, socket);
-  }
-
- private:
-  const std::string destination_;
-  Arguments ssh_;
 };
 
 class FarHost : public Host {
@@ -225,7 +102,7 @@ std::unique_ptr<Host> host_of(const std::string& uri) {
   const bool over_ssh = parts.transport == "ssh" ||
                         parts.transport == "libssh" ||
                         parts.transport == "libssh2";
-  if (over_ssh) return std::make_unique<SshHost>(parts);
+  if (over_ssh) return make_ssh_host(parts);
   if (parts.host.empty() || parts.transport == "unix")
     return std::make_unique<LocalHost>();
   return std::make_unique<FarHost>(uri);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "src/base/stop.h"
 #include "src/libvirt/checkpoints.h"
@@ -199,12 +200,36 @@ std::vector<DiskEstimate> RunningBackup::estimates() {
   return list;
 }
 
+// Bitmaps of checkpoints that libvirt does not know could never be deleted: it
+// lost its state, or the domain had ended when an orphan was to go.
+void RunningBackup::recall(const std::vector<std::string>& useful) {
+  std::set<std::string> names(useful.begin(), useful.end());
+  std::vector<std::string> targets;
+  for (const Disk& disk : disks_) {
+    if (disk.records) targets.push_back(disk.domain.target);
+    for (const ImageBitmap& bitmap : disk.image.bitmaps) {
+      if (is_our_checkpoint(bitmap.name, prefix_)) names.insert(bitmap.name);
+    }
+  }
+  if (targets.empty()) return;
+  const auto known = checkpoint_names(guest_);
+  for (const std::string& name : names) {
+    if (name.empty() || known.contains(name)) continue;
+    try {
+      redefine_checkpoint(guest_, name, format::now(), targets);
+    } catch (const Error& error) {
+      spdlog::debug("{}", error.what());
+    }
+  }
+}
+
 // Deletes those of our checkpoints that no later point can build on. One that
 // stays costs the guest a little and does no harm.
 void RunningBackup::sweep() {
   if (plan_.level == Level::kCopy) return;
   try {
     const auto useful = useful_checkpoints(*domain_);
+    recall(useful);
     for (const std::string& name : checkpoint_names(guest_)) {
       if (!is_our_checkpoint(name, prefix_) ||
           std::ranges::find(useful, name) != useful.end()) {
@@ -254,7 +279,7 @@ std::string RunningBackup::begin() {
   try {
     return begin_job(request);
   } catch (const Error& error) {
-    if (job_ || !through_bitmap()) throw;
+    if (job_ || !through_bitmap() || !guest_.active()) throw;
     spdlog::debug("{}", error.what());
     try_bitmaps();
     const bool all_work = std::ranges::equal(
@@ -272,14 +297,17 @@ std::string RunningBackup::begin_job(const JobRequest& request) {
   job_ = std::make_unique<BackupJob>(guest_, *server_, request);
   writer_->manifest().time = format::now();
   scratch_->guard(guest_.connection().uri(), guest_.uuid());
-  if (freeze.failed())
+  if (freeze.failed()) {
     warn("the file systems were not frozen: " + freeze.why_not());
+    descriptions_.xml.has_agent = false;  // nor is it waited for again
+  }
   try {
     result_.frozen = freeze.thaw();
   } catch (const Error& error) {
     if (request_.freeze.quiesce == Quiesce::kRequire) throw;
     consistency = "crash";
     warn(error.what());
+    descriptions_.xml.has_agent = false;
   }
   if (!checkpoint_.empty()) {
     writer_->manifest().checkpoint = checkpoint_;

@@ -47,6 +47,7 @@ class RunningBackup {
   std::vector<DiskEstimate> estimates();
 
   void sweep();
+  void recall(const std::vector<std::string>& useful);
   JobRequest job_request() const;
   std::string begin();
   std::string begin_job(const JobRequest& request);

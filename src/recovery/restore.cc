@@ -7,6 +7,7 @@
 #include "format/base/file.h"
 #include "format/repository/names.h"
 #include "src/image/image_lock.h"
+#include "src/nbd/throttle.h"
 #include "src/recovery/image_copy.h"
 #include "src/recovery/new_file.h"
 
@@ -16,6 +17,30 @@ namespace {
 namespace fs = std::filesystem;
 using format::DiskImage;
 using format::DiskManifest;
+
+// An image that is read at no more than a given rate.
+class ThrottledImage : public DiskImage {
+ public:
+  ThrottledImage(const DiskImage& image, uint64_t bytes_per_second)
+      : image_(image), limit_(bytes_per_second) {}
+
+  uint64_t size() const override { return image_.size(); }
+  void read_at(uint64_t offset, std::span<std::byte> out) const override {
+    limit_.wait_for(out.size());
+    image_.read_at(offset, out);
+  }
+  uint64_t next_data(uint64_t offset) const override {
+    return image_.next_data(offset);
+  }
+  uint64_t next_hole(uint64_t offset) const override {
+    return image_.next_hole(offset);
+  }
+  uint64_t data_bytes() const override { return image_.data_bytes(); }
+
+ private:
+  const DiskImage& image_;
+  mutable RateLimit limit_;
+};
 
 bool is_block_device(const fs::path& path) {
   struct stat status {};
@@ -116,6 +141,12 @@ class IntoDirectory {
 void restore_image(const DiskImage& image, const std::string& label,
                    const fs::path& target, const RestoreOptions& options,
                    Progress& progress) {
+  if (options.bandwidth != 0) {
+    const ThrottledImage slow(image, options.bandwidth);
+    RestoreOptions others = options;
+    others.bandwidth = 0;
+    return restore_image(slow, label, target, others, progress);
+  }
   progress.begin(label, image.data_bytes());
   if (is_block_device(target)) {
     restore_device(image, target, options, progress);

@@ -18,6 +18,7 @@ struct RestoreOptions {
   ImageFormat format = ImageFormat::kRaw;
   bool overwrite = false;
   Durability durability = Durability::kSynced;
+  uint64_t bandwidth = 0;  // bytes a second at most; 0: no limit
 };
 
 // One image to one file or block device. A file appears under its name when all

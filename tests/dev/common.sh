@@ -23,7 +23,7 @@ demo_packages=(
 test_packages=(
   "${demo_packages[@]}"
   file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
-  python3-xxhash python3-zstandard strace
+  openssh-server openssl python3-xxhash python3-zstandard qemu-guest-agent strace
 )
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)

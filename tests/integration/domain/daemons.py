@@ -29,6 +29,7 @@ class Daemons:
     def __init__(self, tell):
         self._tell = tell
         self._children = {}
+        self.options = {}  # a daemon's name -> further arguments
 
     def ensure(self):
         if not answers():
@@ -43,8 +44,9 @@ class Daemons:
         # Its own session: what stops the test must not stop it before the
         # machines are gone.
         self._children[name] = subprocess.Popen(
-            [name], start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [name, *self.options.get(name, [])], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
         self._tell(f"daemon {self._children[name].pid}")
 
     def pid(self):

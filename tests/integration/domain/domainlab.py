@@ -84,6 +84,7 @@ class Lab:
     def __init__(self, session, name):
         self.session = session
         self.daemons = session.daemons
+        self.uri = URI  # backstitch's way to libvirt
         # Short: the path of a socket below it must fit into 107 bytes.
         self.path = pathlib.Path(tempfile.mkdtemp(dir=session.path))
         self.path.chmod(0o755)
@@ -122,7 +123,7 @@ class Lab:
 
     def backstitch(self, *words, repository=None, ok=True, **options):
         return self.run("backstitch", "-r", repository or self.repository,
-                        "-c", URI, *words, ok=ok, **options)
+                        "-c", self.uri, *words, ok=ok, **options)
 
     def start(self, *command, **options):
         """Starts a program beside the test; killed when it ends."""

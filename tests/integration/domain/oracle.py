@@ -155,4 +155,5 @@ class Oracle:
         if not os.path.isdir(folder):
             return []
         return sorted(int(name) for name in os.listdir(folder)
-                      if os.path.exists(f"{folder}/{name}/point.json"))
+                      if name.isdigit()
+                      and os.path.exists(f"{folder}/{name}/point.json"))

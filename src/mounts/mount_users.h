@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 // "qemu-system-x86 (process 123)", "/dev/loop0", "/mnt/inner (mounted on it)":
 // everybody with something of the tree open or below it, as far as this user
@@ -16,4 +16,4 @@ std::vector<std::string> mount_users(const std::string& mount_point);
 // Processes of backstitchfs that were started with this mount point.
 std::vector<pid_t> mount_drivers(const std::string& mount_point);
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

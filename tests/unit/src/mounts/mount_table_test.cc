@@ -1,8 +1,8 @@
-#include "src/cli/mount_table.h"
+#include "src/mounts/mount_table.h"
 
 #include <gtest/gtest.h>
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 namespace {
 
 TEST(MountTable, ReadsALineOfMountinfo) {
@@ -38,4 +38,4 @@ TEST(MountTable, MakesMountPointsAbsolute) {
 }
 
 }  // namespace
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

@@ -1,4 +1,4 @@
-#include "src/cli/mount_users.h"
+#include "src/mounts/mount_users.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,9 +7,9 @@
 #include <iterator>
 #include <sstream>
 
-#include "src/cli/mount_table.h"
+#include "src/mounts/mount_table.h"
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 namespace {
 
@@ -117,4 +117,4 @@ std::vector<pid_t> mount_drivers(const std::string& mount_point) {
   return pids;
 }
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

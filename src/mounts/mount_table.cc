@@ -1,10 +1,10 @@
-#include "src/cli/mount_table.h"
+#include "src/mounts/mount_table.h"
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 namespace {
 
@@ -74,4 +74,4 @@ std::string real_mount_point(const std::string& path) {
   return error ? whole.string() : (parent / whole.filename()).string();
 }
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

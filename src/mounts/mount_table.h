@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 inline constexpr const char* kDriverType = "fuse.backstitchfs";
 
@@ -26,4 +26,4 @@ std::optional<Mount> mount_at(const std::string& path);
 // mount whose driver has died cannot be asked.
 std::string real_mount_point(const std::string& path);
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

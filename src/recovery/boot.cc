@@ -1,0 +1,276 @@
+#include "src/recovery/boot.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "format/base/error.h"
+#include "format/base/file.h"
+#include "format/repository/names.h"
+#include "src/image/qemu_img.h"
+#include "src/libvirt/connection.h"
+#include "src/mounts/driver.h"
+#include "src/recovery/machine_files.h"
+
+namespace backstitch::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+constexpr char kDefaultStorage[] = "/var/lib/libvirt/images";
+
+std::string random_uuid() {
+  std::array<std::byte, 16> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) !=
+      static_cast<ssize_t>(bytes.size())) {
+    throw Error(ErrorKind::kFailed, "cannot get random bytes");
+  }
+  // RFC 4122, version 4.
+  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+  std::string text = to_hex(ByteView(bytes));
+  for (const size_t at : {8, 13, 18, 23}) text.insert(at, "-");
+  return text;
+}
+
+fs::path runtime_directory() {
+  if (::geteuid() == 0) return "/run/backstitch";
+  const char* own = std::getenv("XDG_RUNTIME_DIR");
+  return fs::path(own != nullptr ? own : "/tmp") / "backstitch";
+}
+
+// Only the hypervisor's user (and root) may look at the images.
+void make_mount_point(const Session& session, Connection& connection) {
+  const fs::path mount_point = session.mount_point;
+  std::error_code code;
+  fs::create_directories(mount_point, code);
+  if (code) throw system_error(code.value(), "create " + session.mount_point);
+  const fs::path own = mount_point.parent_path();
+  fs::permissions(
+      own.parent_path(),
+      fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec,
+      code);
+  fs::permissions(own, fs::perms::owner_all, code);
+  give_to_hypervisor(connection, own);
+}
+
+void mount_point_of(const Session& session, Connection& connection) {
+  make_mount_point(session, connection);
+  mount_tree(session.repository, session.mount_point,
+             {session.domain + "@" + std::to_string(session.point)});
+}
+
+void start(Connection& connection, Session& session, bool paused) {
+  const unsigned flags = paused ? VIR_DOMAIN_START_PAUSED : 0;
+  DomainHandle domain(virDomainCreateXML(
+      connection.get(), description_now(session).c_str(), flags));
+  if (!domain && session.xml.find("type=\"kvm\"") != std::string::npos) {
+    // A host may claim to have KVM and fail at it.
+    spdlog::warn("{}; trying without KVM",
+                 libvirt_failure("start " + session.name).what());
+    session.xml = emulated(session.xml);
+    domain.reset(virDomainCreateXML(connection.get(),
+                                    description_now(session).c_str(), flags));
+  }
+  if (!domain) throw libvirt_failure("start " + session.name);
+}
+
+void check_free(Connection& connection, const Session& session) {
+  const DomainHandle taken(
+      virDomainLookupByName(connection.get(), session.name.c_str()));
+  if (taken) {
+    throw Error(ErrorKind::kUsage,
+                "there is a domain " + session.name + " already: say --name");
+  }
+  for (const Session& other : all_sessions()) {
+    if (other.name == session.name) {
+      throw Error(ErrorKind::kUsage, session.name +
+                                         " is being recovered already: say "
+                                         "--name, or `backstitch discard " +
+                                         session.name + "`");
+    }
+  }
+  std::error_code code;
+  if (!fs::is_directory(session.storage, code)) {
+    throw Error(ErrorKind::kNotFound,
+                session.storage + " is no directory: say --storage");
+  }
+  for (const SessionDisk& disk : session.disks) {
+    for (const std::string& path : {disk.overlay, disk.target, disk.bridge}) {
+      if (fs::exists(path, code))
+        throw Error(ErrorKind::kUsage, path + " is there already");
+    }
+  }
+}
+
+Session plan(const format::Repository& repository, const format::Point& point,
+             const std::string& uri, const BootRequest& request) {
+  const format::Manifest& manifest = point.manifest();
+  Session session;
+  session.name =
+      request.name.empty() ? manifest.domain + "-recovered" : request.name;
+  format::check_domain_name(session.name);
+  session.uuid = random_uuid();
+  session.uri = uri;
+  session.repository = fs::absolute(repository.path());
+  session.domain = manifest.domain;
+  session.point = manifest.point;
+  session.storage =
+      fs::absolute(request.storage.empty() ? kDefaultStorage : request.storage);
+  const fs::path own = runtime_directory() / session.name;
+  session.mount_point = own / "tree";
+  session.started = format::now();
+  const fs::path tree = fs::path(session.mount_point) / session.domain /
+                        format::point_name(session.point);
+  for (const format::DiskManifest& disk : manifest.disks) {
+    const auto known = disk.source.find("format");
+    std::string format = request.format;
+    if (format.empty() && known != disk.source.end()) format = known->second;
+    if (format != "raw") format = "qcow2";
+    const fs::path stem =
+        fs::path(session.storage) / (session.name + "-" + disk.name);
+    session.disks.push_back({.name = disk.name,
+                             .place = DiskPlace::kOverlay,
+                             .image = tree / (disk.name + ".raw"),
+                             .overlay = stem.string() + ".overlay.qcow2",
+                             .target = stem.string() + "." + format,
+                             .bridge = stem.string() + ".bridge.qcow2",
+                             .format = format});
+  }
+  return session;
+}
+
+void describe(Session& session, const format::Point& point,
+              Connection& connection, const BootRequest& request,
+              std::vector<std::string>& notes) {
+  BootMachine machine;
+  machine.name = session.name;
+  machine.uuid = session.uuid;
+  machine.network = request.network;
+  machine.memory_bytes = request.memory_bytes;
+  machine.cpus = request.cpus;
+  for (const SessionDisk& disk : session.disks)
+    machine.disks[disk.name] = {disk.target, disk.format};
+  const std::string xml = domain_description(point);
+  machine.emulate = !has_kvm(connection);
+  machine.files = write_machine_files(point, xml, session, notes);
+  session.xml = adapt_description(xml, machine, notes);
+}
+
+std::chrono::milliseconds since(steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      steady_clock::now() - begin);
+}
+
+void end_machine(Connection& connection, const Session& session) {
+  const DomainHandle domain(
+      virDomainLookupByUUIDString(connection.get(), session.uuid.c_str()));
+  if (!domain) return;
+  if (virDomainIsActive(domain.get()) == 1 &&
+      virDomainDestroy(domain.get()) != 0) {
+    throw libvirt_failure("end " + session.name);
+  }
+  // Gone by itself where it was transient.
+  virDomainUndefineFlags(domain.get(),
+                         VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+                             VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+}
+
+void remove_all_of(const Session& session) {
+  Connection connection(session.uri);
+  end_machine(connection, session);
+  unmount_tree(session.mount_point);
+  std::error_code ignored;
+  fs::remove_all(fs::path(session.mount_point).parent_path(), ignored);
+  for (const SessionDisk& disk : session.disks) {
+    for (const std::string& path : {disk.overlay, disk.target, disk.bridge})
+      remove_tree(path);
+  }
+  for (const std::string& path : session.files) remove_tree(path);
+  remove_session(session.name);
+}
+
+}  // namespace
+
+BootResult boot_point(const format::Repository& repository,
+                      const format::Point& point, const std::string& uri,
+                      const BootRequest& request) {
+  const auto begin = steady_clock::now();
+  BootResult result;
+  Session& session = result.session;
+  session = plan(repository, point, uri, request);
+  const SessionLock lock(session.name);
+  Connection connection(uri);
+  check_free(connection, session);
+  save_session(session);
+  try {
+    describe(session, point, connection, request, result.notes);
+    save_session(session);
+    mount_point_of(session, connection);
+    for (const SessionDisk& disk : session.disks)
+      create_overlay(disk.overlay, disk.image, "raw");
+    start(connection, session, request.start_paused);
+    save_session(session);
+  } catch (const Error&) {
+    try {
+      remove_all_of(session);
+    } catch (const Error& error) {
+      spdlog::warn("{}; `backstitch discard {}` removes what is left",
+                   error.what(), session.name);
+    }
+    throw;
+  }
+  result.took = since(begin);
+  return result;
+}
+
+BootResult resume_session(const std::string& name) {
+  const auto begin = steady_clock::now();
+  const SessionLock lock(name);
+  BootResult result;
+  result.session = load_session(name);
+  Session& session = result.session;
+  Connection connection(session.uri);
+  const bool alive = tree_alive(session.mount_point);
+  if (session_state(session) != "off") {
+    if (alive || !session.needs_mount()) {
+      throw Error(ErrorKind::kBusy, name + " runs; `backstitch finalize " +
+                                        name + "` moves it to its storage");
+    }
+    result.notes.emplace_back(
+        "its images were gone: it was ended, and starts again on what it had "
+        "written");
+    end_machine(connection, session);
+  }
+  if (session.needs_mount() && !alive) {
+    unmount_tree(session.mount_point);
+    mount_point_of(session, connection);
+  }
+  start(connection, session, false);
+  save_session(session);
+  result.took = since(begin);
+  return result;
+}
+
+void discard_session(const std::string& name) {
+  const SessionLock lock(name);
+  remove_all_of(load_session(name));
+}
+
+std::string session_state(const Session& session) {
+  Connection connection(session.uri);
+  const DomainHandle domain(
+      virDomainLookupByUUIDString(connection.get(), session.uuid.c_str()));
+  int state = VIR_DOMAIN_SHUTOFF;
+  if (!domain || virDomainGetState(domain.get(), &state, nullptr, 0) != 0)
+    return "off";
+  if (state == VIR_DOMAIN_PAUSED) return "paused";
+  return state == VIR_DOMAIN_SHUTOFF ? "off" : "running";
+}
+
+}  // namespace backstitch::engine

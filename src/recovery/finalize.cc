@@ -1,0 +1,138 @@
+#include "src/recovery/finalize.h"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+
+#include "format/base/error.h"
+#include "format/base/file.h"
+#include "format/repository/repository.h"
+#include "src/image/qemu_img.h"
+#include "src/libvirt/connection.h"
+#include "src/mounts/driver.h"
+#include "src/recovery/disk_jobs.h"
+#include "src/recovery/machine_files.h"
+#include "src/recovery/restore.h"
+
+namespace backstitch::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+class Finalize {
+ public:
+  Finalize(Session session, const FinalizeOptions& options, Progress& progress)
+      : session_(std::move(session)),
+        options_(options),
+        progress_(progress),
+        connection_(session_.uri),
+        guest_(open_guest(connection_, session_)),
+        jobs_(guest_, options.bandwidth) {}
+
+  FinalizeResult run() {
+    const auto begin = steady_clock::now();
+    for (SessionDisk& disk : session_.disks) {
+      observe(disk);
+      if (disk.place == DiskPlace::kOverlay) copy(disk);
+      if (disk.place == DiskPlace::kCopied) bridge(disk);
+      if (disk.place == DiskPlace::kBridge) fold(disk);
+      remove_tree(disk.overlay);
+      remove_tree(disk.bridge);
+    }
+    define();
+    unmount_tree(session_.mount_point);
+    std::error_code ignored;
+    fs::remove_all(fs::path(session_.mount_point).parent_path(), ignored);
+    remove_session(session_.name);
+    return {session_,
+            std::chrono::duration_cast<std::chrono::milliseconds>(
+                steady_clock::now() - begin),
+            jobs_.longest_pause()};
+  }
+
+ private:
+  static Guest open_guest(Connection& connection, const Session& session) {
+    try {
+      Guest guest(connection, session.uuid);
+      if (guest.active()) return guest;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kNotFound) throw;
+    }
+    throw Error(ErrorKind::kFailed, session.name +
+                                        " does not run: start it with "
+                                        "`backstitch boot --resume " +
+                                        session.name + "`");
+  }
+
+  // The machine runs, so what it runs on is the truth: a run that was killed
+  // may not have come to note it. Its unfinished jobs end.
+  void observe(SessionDisk& disk) {
+    jobs_.cancel(disk.name);
+    const std::string path = jobs_.source(disk.name);
+    const DiskPlace before = disk.place;
+    if (path == disk.target) disk.place = DiskPlace::kFinal;
+    if (path == disk.bridge) disk.place = DiskPlace::kBridge;
+    if (disk.place != before) save_session(session_);
+  }
+
+  void copy(SessionDisk& disk) {
+    const auto repository = format::Repository::open(session_.repository);
+    const format::Point point =
+        repository.domain(session_.domain).open_point(session_.point);
+    const auto image =
+        point.image(disk.name, std::make_shared<format::Caches>());
+    restore_image(*image, disk.name, disk.target,
+                  {.format = disk.format == "raw" ? ImageFormat::kRaw
+                                                  : ImageFormat::kQcow2,
+                   .overwrite = true,
+                   .bandwidth = options_.bandwidth},
+                  progress_);
+    give_to_hypervisor(connection_, disk.target);
+    disk.place = DiskPlace::kCopied;
+    save_session(session_);
+  }
+
+  void bridge(SessionDisk& disk) {
+    remove_tree(disk.bridge);
+    create_overlay(disk.bridge, disk.target, disk.format);
+    give_to_hypervisor(connection_, disk.bridge);
+    jobs_.copy_to(disk.name, disk.bridge, progress_);
+    jobs_.pivot(disk.name, disk.bridge, [&] {
+      disk.place = DiskPlace::kBridge;
+      save_session(session_);
+    });
+  }
+
+  void fold(SessionDisk& disk) {
+    jobs_.commit(disk.name, progress_);
+    jobs_.pivot(disk.name, disk.target, [&] {
+      disk.place = DiskPlace::kFinal;
+      save_session(session_);
+    });
+  }
+
+  void define() {
+    const DomainHandle domain(
+        virDomainDefineXML(connection_.get(), session_.xml.c_str()));
+    if (!domain) throw libvirt_failure("define " + session_.name);
+  }
+
+  Session session_;
+  const FinalizeOptions options_;
+  Progress& progress_;
+  Connection connection_;
+  Guest guest_;
+  DiskJobs jobs_;
+};
+
+}  // namespace
+
+FinalizeResult finalize_session(const std::string& name,
+                                const FinalizeOptions& options,
+                                Progress& progress) {
+  const SessionLock lock(name);
+  return Finalize(load_session(name), options, progress).run();
+}
+
+}  // namespace backstitch::engine
