@@ -23,9 +23,11 @@ def _log_daemon_answers():
 
 
 class Daemons:
-    """Those that were not there are children of the test, and end with it."""
+    """Those that were not there are children of the test, and end with it.
+    `tell` is told of each, as guard.py wants it."""
 
-    def __init__(self):
+    def __init__(self, tell):
+        self._tell = tell
         self._children = {}
         self.options = {}  # a daemon's name -> further arguments
 
@@ -45,6 +47,7 @@ class Daemons:
             [name, *self.options.get(name, [])], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
+        self._tell(f"daemon {self._children[name].pid}")
 
     def pid(self):
         """That of libvirtd, whoever started it."""

@@ -86,7 +86,7 @@ def test_block_devices(lab):
 
 def test_a_volume_of_a_pool(lab):
     folder = lab.directory("pool")
-    pool = f"backstitch-test-{lab.path.parent.name.rsplit('.', 1)[-1]}"
+    pool = f"backstitch-test-{lab.session.name}"
     # libvirt itself would make one of version 2.
     lab.image("pool/one.qcow2", SIZE)
     lab.virsh("pool-create-as", pool, "dir", "--target", folder)

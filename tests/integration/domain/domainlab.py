@@ -47,7 +47,12 @@ class Session:
             prefix="backstitch-test.",
             dir=os.environ.get("BACKSTITCH_TEST_DIR", "/var/tmp")))
         self.path.chmod(0o755)
-        self.daemons = Daemons()
+        self.name = self.path.name.rpartition(".")[2]
+        self.guard = subprocess.Popen(
+            [sys.executable, "-B", pathlib.Path(__file__).parent / "guard.py",
+             self.path, self.name], stdin=subprocess.PIPE, text=True,
+            start_new_session=True)
+        self.daemons = Daemons(self.tell_guard)
         self.seed = int(os.environ.get("BACKSTITCH_SEED") or
                         random.SystemRandom().randrange(1 << 32))
         self.machines = 0
@@ -62,9 +67,15 @@ class Session:
                            check=True, timeout=120)
         return self._guest
 
+    def tell_guard(self, line):
+        self.guard.stdin.write(line + "\n")
+        self.guard.stdin.flush()
+
     def close(self):
         self.daemons.stop()
         shutil.rmtree(self.path, ignore_errors=True)
+        self.tell_guard("done")
+        self.guard.communicate()
 
 
 class Lab:
@@ -148,9 +159,7 @@ class Lab:
         """A machine that is defined and off; see machine_xml() for more. `name`
         is put before what makes it unique."""
         self.session.machines += 1
-        # Process numbers are not unique where test runs have their own.
-        run_name = self.session.path.name.rpartition(".")[2]
-        name += f"backstitch-test-{run_name}-{self.session.machines}"
+        name += f"backstitch-test-{self.session.name}-{self.session.machines}"
         machine = Machine(self, name, disks, **definition)
         self.undo(machine.remove)
         return machine.define()
@@ -199,9 +208,15 @@ def run_all(session, names):
     return [run_one(session, name, test) for name, test in tests]
 
 
+def stop(number, frame):
+    """A test that is stopped (a time limit) cleans up as one that failed; where
+    it has no time for that, guard.py does."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 def run(names):
-    # A test that is stopped (a time limit) cleans up as one that failed.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    signal.signal(signal.SIGTERM, stop)
     session = Session()
     print(f"BACKSTITCH_SEED={session.seed}", flush=True)
     try:

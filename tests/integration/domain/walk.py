@@ -59,6 +59,7 @@ class Walk:
             say(f"{words}: no base")
             return True
         check_equal(done.returncode, 0, f"{words}: {done.stderr}")
+        say(" ".join(words))
         oracle.take(json.loads(done.stdout))
         return True
 
@@ -125,7 +126,8 @@ class Walk:
         if self.size(disk) >= size:
             return False
         if self.running():
-            self.machine.virsh("blockresize", target, f"{size}B")
+            # QEMU refuses while there are bitmaps of a QEMU that was killed.
+            self.machine.virsh("blockresize", target, f"{size}B", ok=False)
         else:
             self.lab.run("qemu-img", "resize", "-q", "-f", disk.form, disk.path,
                          size)
@@ -193,6 +195,10 @@ class Walk:
                             f"{oracle.name}@{self.random.choice(points)}",
                             self.machine.disk("vda").path,
                             repository=oracle.repository)
+        if self.bases:
+            # libvirt would put the snapshot's base below it again.
+            self.bases = []
+            self.machine.define()
         return True
 
     # --- what others do to checkpoints ---
