@@ -23,7 +23,8 @@ demo_packages=(
 test_packages=(
   "${demo_packages[@]}"
   file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
-  openssh-server openssl python3-xxhash python3-zstandard qemu-guest-agent strace
+  openssh-server openssl ovmf python3-xxhash python3-zstandard qemu-guest-agent
+  strace swtpm swtpm-tools
 )
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
