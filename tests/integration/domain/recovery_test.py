@@ -12,8 +12,7 @@ from checks import wait_until
 from domainlab import MIB, Disk, check, check_equal, run, say
 from recovered import Recovered
 
-SIZE = 96 * MIB
-PIECE = 65536
+SIZE = 32 * MIB
 
 
 def machine_with_points(lab):
@@ -25,7 +24,7 @@ def machine_with_points(lab):
     for number in range(3):
         for disk in ("vda", "vdb"):
             machine.guest(f"dd if=/dev/urandom of=/dev/{disk} bs=64k "
-                          f"seek={number * 200} count=150 conv=fsync")
+                          f"seek={number * 90} count=70 conv=fsync")
         sums.append(sums_of(machine))
         lab.backstitch("backup", machine.name)
     machine.power_off()
@@ -63,7 +62,7 @@ def write(recovered, first, count=20):
 def keep_writing(recovered):
     recovered.guest(
         "rm -f /tmp/stop; (i=0; while [ ! -e /tmp/stop ]; do for d in vda vdb;"
-        " do dd if=/dev/urandom of=/dev/$d bs=64k seek=$((1000 + i % 300)) "
+        " do dd if=/dev/urandom of=/dev/$d bs=64k seek=$((380 + i % 120)) "
         "count=1 conv=fsync,notrunc; done; i=$((i + 1)); done; "
         "touch /tmp/stopped) >/dev/null 2>&1 & true")
 
