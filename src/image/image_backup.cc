@@ -109,9 +109,9 @@ class ImageBackup {
     return writer_->manifest();
   }
 
-  std::vector<ImageEstimate> estimate() {
+  std::vector<DiskEstimate> estimate() {
     plan(probe_images(request_.images));
-    std::vector<ImageEstimate> list;
+    std::vector<DiskEstimate> list;
     for (const Job& job : jobs_)
       list.push_back({job.disk, bytes_to_read(job), job.plan.reason});
     return list;
@@ -299,8 +299,8 @@ Manifest backup_images(const format::Repository& repository,
   return ImageBackup(repository, request, progress).run();
 }
 
-std::vector<ImageEstimate> estimate_images(const format::Repository& repository,
-                                           const ImageBackupRequest& request) {
+std::vector<DiskEstimate> estimate_images(const format::Repository& repository,
+                                          const ImageBackupRequest& request) {
   Progress nothing;
   return ImageBackup(repository, request, nothing).estimate();
 }

@@ -46,13 +46,13 @@ format::Manifest backup_images(const format::Repository& repository,
                                const ImageBackupRequest& request,
                                Progress& progress);
 
-struct ImageEstimate {
+struct DiskEstimate {
   std::string disk;
   uint64_t bytes = 0;
   std::string reason;  // why all of it; empty: what a bitmap says
 };
 // What backup_images would read, without doing it.
-std::vector<ImageEstimate> estimate_images(const format::Repository& repository,
-                                           const ImageBackupRequest& request);
+std::vector<DiskEstimate> estimate_images(const format::Repository& repository,
+                                          const ImageBackupRequest& request);
 
 }  // namespace backstitch::engine

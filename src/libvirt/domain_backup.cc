@@ -86,7 +86,7 @@ DomainBackupResult backup_off(const format::Repository& repository,
   if (request.threshold != 0) {
     result.changed_bytes = 0;
     bool whole = false;
-    for (const ImageEstimate& image : estimate_images(repository, images)) {
+    for (const DiskEstimate& image : estimate_images(repository, images)) {
       result.changed_bytes += image.bytes;
       whole = whole || !image.reason.empty();
     }
@@ -124,12 +124,8 @@ std::vector<DiskEstimate> estimate_domain(const format::Repository& repository,
   if (guest.active()) {
     return RunningBackup(repository, guest, *host, request, nothing).estimate();
   }
-  std::vector<DiskEstimate> list;
-  const auto images =
-      image_request(guest, *host, request, describe_machine(guest));
-  for (const ImageEstimate& image : estimate_images(repository, images))
-    list.push_back({image.disk, image.bytes, image.reason});
-  return list;
+  return estimate_images(repository, image_request(guest, *host, request,
+                                                   describe_machine(guest)));
 }
 
 }  // namespace backstitch::engine

@@ -14,6 +14,7 @@
 
 #include "format/repository/point_writer.h"
 #include "src/base/progress.h"
+#include "src/image/image_backup.h"
 #include "src/libvirt/freeze.h"
 #include "src/libvirt/nbd_server.h"
 
@@ -54,11 +55,6 @@ DomainBackupResult backup_domain(const format::Repository& repository,
                                  const DomainBackupRequest& request,
                                  Progress& progress);
 
-struct DiskEstimate {
-  std::string disk;
-  uint64_t bytes = 0;
-  std::string reason;  // why all of it; empty: what a bitmap says
-};
 // What an incremental would have to read, without making one.
 std::vector<DiskEstimate> estimate_domain(const format::Repository& repository,
                                           const std::string& uri,

@@ -348,10 +348,12 @@ void RunningBackup::copy(const Disk& disk) {
   try {
     NbdSource source(server_->address(target),
                      {.bitmap = disk.reason.empty() ? kExportBitmap : ""});
+    if (source.size_bytes() != disk.image.size_bytes)
+      throw Error(ErrorKind::kBusy, "was resized in the meantime");
     format::DiskWriter& writer = writer_->add_disk(target, source.size_bytes());
     format::DiskManifest& manifest = writer.manifest();
     describe_source(disk.image, manifest);
-    manifest.source["bus-type"] = disk.domain.type;
+    manifest.source["type"] = disk.domain.type;
     manifest.read = disk.reason.empty() ? "bitmap" : "whole";
     manifest.reason = disk.reason;
     progress_.begin(target, source.size_bytes());
