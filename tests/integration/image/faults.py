@@ -177,12 +177,16 @@ def usage(bench, image):
             (["--name", "x", "--image", f"vda={bench.dir}"], "neither"),
             (["--name", "x", "--image", f"vda={image}", "--level",
               "incremental"], "full"),
-            (["--name", "x", "x", "--image", f"vda={image}"], "exclude"),
-            (["domain-of-libvirt"], "libvirt")):
+            (["--name", "x", "x", "--image", f"vda={image}"], "exclude")):
         done = bench.backstitch("backup", *arguments, ok=False)
         check(done.returncode not in (0, 1), f"{arguments}: {done}")
         check(word in done.stderr, f"{arguments}: {done.stderr}")
         check(done.stderr.count("\n") == 1, done.stderr)
+    nowhere = f"qemu+unix:///system?socket={bench.dir}/nobody-listens"
+    done = bench.backstitch("-c", nowhere, "backup", "machine", ok=False)
+    check(done.returncode == 1, done)
+    check(f"cannot connect to {nowhere}" in done.stderr, done.stderr)
+    check(done.stderr.count("\n") == 1, done.stderr)
     bench.backstitch("backup", "--name", "x", "--image", f"vda={second}")
     over = bench.dir / "overlay.qcow2"
     run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", second,
