@@ -12,6 +12,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitDamaged = 4;
 // All was done, and --strict was said.
 inline constexpr int kExitWarnings = 8;
+// verify --boot: the machine did not come up.
+inline constexpr int kExitNotUp = 9;
 
 // An interruption is 128 and the signal that asked for it.
 int exit_code(ErrorKind kind);

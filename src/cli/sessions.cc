@@ -50,6 +50,7 @@ int run(const Globals& globals, const Values&) {
       words += (words.empty() ? "" : ", ") + disk.name + " " +
                place_words(disk.place);
     }
+    if (session.throw_away) words = "to be thrown away (verify --boot)";
     const std::string point = point_label(session.domain, session.point);
     const std::string state = state_of(session);
     list.push_back({{"name", session.name},
@@ -57,6 +58,7 @@ int run(const Globals& globals, const Values&) {
                     {"started", format::format_time(session.started)},
                     {"state", state},
                     {"storage", session.storage},
+                    {"throw_away", session.throw_away},
                     {"disks", disks}});
     table.add(
         {session.name, point, local_minute(session.started), state, words});

@@ -13,6 +13,7 @@
 #include "src/cli/exit_code.h"
 #include "src/cli/output.h"
 #include "src/cli/storage.h"
+#include "src/cli/verify_boot.h"
 
 namespace backstitch::cli {
 
@@ -112,6 +113,8 @@ std::string summary(const VerifyResult& total, bool quick) {
 }
 
 int run(const Globals& globals, const Values& values) {
+  if (flag(values, "boot")) return run_verify_boot(globals, values);
+  check_no_boot_options(values);
   const auto repository = globals.open_repository();
   const bool quick = flag(values, "quick");
   const auto progress = make_progress(globals);
@@ -153,6 +156,7 @@ Command verify_command() {
   options.add_options()(
       "quick", po::bool_switch(),
       "structure only: manifests, maps and bounds, not the data");
+  add_boot_options(options);
   return {"verify", "[POINT|DOMAIN]", "Check what is stored.",
           options,  {{"point", 1}},   run};
 }

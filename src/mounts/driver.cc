@@ -30,10 +30,10 @@ bool tree_alive(const std::string& mount_point) {
 }
 
 void mount_tree(const std::string& repository, const std::string& mount_point,
-                const std::vector<std::string>& points) {
-  Arguments arguments = {
-      "/proc/self/exe", "-q", "-r",       repository, "mount",
-      "--allow-other",  "--", mount_point};
+                const std::vector<std::string>& points, bool shared) {
+  Arguments arguments = {"/proc/self/exe", "-q", "-r", repository, "mount"};
+  if (shared) arguments.emplace_back("--allow-other");
+  arguments.insert(arguments.end(), {"--", mount_point});
   arguments.insert(arguments.end(), points.begin(), points.end());
   run(arguments, "backstitch");
 }

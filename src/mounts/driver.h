@@ -11,10 +11,11 @@ namespace backstitch::engine {
 // Whether a tree is mounted there and its driver answers.
 bool tree_alive(const std::string& mount_point);
 
-// Mounts `points` (DOMAIN@N) of a repository for all users; who may go there is
-// for the directory above to say. Throws what the driver says.
+// Mounts `points` (DOMAIN@N) of a repository, `shared` for all users (who may
+// go there is for the directory above to say), else for this one. Throws what
+// the driver says.
 void mount_tree(const std::string& repository, const std::string& mount_point,
-                const std::vector<std::string>& points);
+                const std::vector<std::string>& points, bool shared);
 
 // Takes it away, whoever still holds it open, and ends its driver: a process
 // with a mount namespace of its own (as libvirt gives to QEMU) would keep it

@@ -1,20 +1,20 @@
 #include "src/recovery/boot.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <filesystem>
 
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/stop.h"
 #include "src/image/qemu_img.h"
 #include "src/libvirt/connection.h"
 #include "src/mounts/driver.h"
 #include "src/recovery/machine_files.h"
+#include "src/recovery/trial_xml.h"
 
 namespace backstitch::engine {
 namespace {
@@ -22,20 +22,15 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
-constexpr char kDefaultStorage[] = "/var/lib/libvirt/images";
-
-std::string random_uuid() {
-  std::array<std::byte, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) !=
-      static_cast<ssize_t>(bytes.size())) {
-    throw Error(ErrorKind::kFailed, "cannot get random bytes");
-  }
-  // RFC 4122, version 4.
-  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
-  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
-  std::string text = to_hex(ByteView(bytes));
-  for (const size_t at : {8, 13, 18, 23}) text.insert(at, "-");
-  return text;
+// libvirt's own default pool, of the system and of a user.
+fs::path default_storage() {
+  if (::geteuid() == 0) return "/var/lib/libvirt/images";
+  const char* data = std::getenv("XDG_DATA_HOME");
+  const char* home = std::getenv("HOME");
+  const fs::path base =
+      data != nullptr ? fs::path(data)
+                      : fs::path(home != nullptr ? home : "/") / ".local/share";
+  return base / "libvirt/images";
 }
 
 fs::path runtime_directory() {
@@ -61,8 +56,11 @@ void make_mount_point(const Session& session, Connection& connection) {
 
 void mount_point_of(const Session& session, Connection& connection) {
   make_mount_point(session, connection);
+  // QEMU is another user, unless a plain user's own libvirt starts it.
+  const bool shared =
+      ::geteuid() == 0 || session.uri.find("/session") == std::string::npos;
   mount_tree(session.repository, session.mount_point,
-             {session.domain + "@" + std::to_string(session.point)});
+             {session.domain + "@" + std::to_string(session.point)}, shared);
 }
 
 void start(Connection& connection, Session& session, bool paused) {
@@ -96,9 +94,12 @@ void check_free(Connection& connection, const Session& session) {
     }
   }
   std::error_code code;
-  if (!fs::is_directory(session.storage, code)) {
+  const fs::path storage = session.throw_away
+                               ? fs::path(session.storage).parent_path()
+                               : fs::path(session.storage);
+  if (!fs::is_directory(storage, code)) {
     throw Error(ErrorKind::kNotFound,
-                session.storage + " is no directory: say --storage");
+                storage.string() + " is no directory: say --storage");
   }
   for (const SessionDisk& disk : session.disks) {
     for (const std::string& path : {disk.overlay, disk.target, disk.bridge}) {
@@ -108,20 +109,35 @@ void check_free(Connection& connection, const Session& session) {
   }
 }
 
+// QEMU's user goes there and need not look around.
+void make_own_storage(const Session& session) {
+  std::error_code code;
+  fs::create_directory(session.storage, code);
+  if (code) throw system_error(code.value(), "create " + session.storage);
+  fs::permissions(
+      session.storage,
+      fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec,
+      code);
+}
+
 Session plan(const format::Repository& repository, const format::Point& point,
              const std::string& uri, const BootRequest& request) {
   const format::Manifest& manifest = point.manifest();
   Session session;
-  session.name =
-      request.name.empty() ? manifest.domain + "-recovered" : request.name;
+  session.name = request.name;
   format::check_domain_name(session.name);
-  session.uuid = random_uuid();
+  session.uuid = new_uuid();
   session.uri = uri;
   session.repository = fs::absolute(repository.path());
   session.domain = manifest.domain;
   session.point = manifest.point;
-  session.storage =
-      fs::absolute(request.storage.empty() ? kDefaultStorage : request.storage);
+  session.storage = fs::absolute(
+      request.storage.empty() ? default_storage() : fs::path(request.storage));
+  session.throw_away = request.throw_away;
+  if (session.throw_away) {
+    session.storage = fs::path(session.storage) / session.name;
+    session.files.push_back(session.storage);
+  }
   const fs::path own = runtime_directory() / session.name;
   session.mount_point = own / "tree";
   session.started = format::now();
@@ -160,6 +176,8 @@ void describe(Session& session, const format::Point& point,
   machine.emulate = !has_kvm(connection);
   machine.files = write_machine_files(point, xml, session, notes);
   session.xml = adapt_description(xml, machine, notes);
+  if (session.throw_away)
+    session.xml = trial_description(session.xml, session.storage);
 }
 
 std::chrono::milliseconds since(steady_clock::time_point begin) {
@@ -200,20 +218,32 @@ void remove_all_of(const Session& session) {
 BootResult boot_point(const format::Repository& repository,
                       const format::Point& point, const std::string& uri,
                       const BootRequest& request) {
+  BootRequest named = request;
+  if (named.name.empty()) named.name = point.manifest().domain + "-recovered";
+  const SessionLock lock(named.name);
+  return boot_point(lock, repository, point, uri, named);
+}
+
+BootResult boot_point(const SessionLock&, const format::Repository& repository,
+                      const format::Point& point, const std::string& uri,
+                      const BootRequest& request) {
   const auto begin = steady_clock::now();
   BootResult result;
   Session& session = result.session;
   session = plan(repository, point, uri, request);
-  const SessionLock lock(session.name);
   Connection connection(uri);
   check_free(connection, session);
   save_session(session);
   try {
+    if (session.throw_away) make_own_storage(session);
     describe(session, point, connection, request, result.notes);
     save_session(session);
+    check_stop();
     mount_point_of(session, connection);
+    check_stop();
     for (const SessionDisk& disk : session.disks)
       create_overlay(disk.overlay, disk.image, "raw");
+    check_stop();
     start(connection, session, request.start_paused);
     save_session(session);
   } catch (const Error&) {
@@ -235,6 +265,7 @@ BootResult resume_session(const std::string& name) {
   BootResult result;
   result.session = load_session(name);
   Session& session = result.session;
+  refuse_throw_away(session);
   Connection connection(session.uri);
   const bool alive = tree_alive(session.mount_point);
   if (session_state(session) != "off") {
@@ -258,7 +289,10 @@ BootResult resume_session(const std::string& name) {
 }
 
 void discard_session(const std::string& name) {
-  const SessionLock lock(name);
+  discard_session(SessionLock(name), name);
+}
+
+void discard_session(const SessionLock&, const std::string& name) {
   remove_all_of(load_session(name));
 }
 

@@ -23,6 +23,9 @@ struct BootRequest {
   unsigned cpus = 0;
   bool start_paused = false;
   std::string format;  // of the disks at last; empty: as they were
+  // For a session that is to be thrown away: its files lie in a directory of
+  // their own in `storage`, and what its consoles say is logged there.
+  bool throw_away = false;
 };
 
 struct BootResult {
@@ -37,13 +40,20 @@ BootResult boot_point(const format::Repository& repository,
                       const format::Point& point, const std::string& uri,
                       const BootRequest& request);
 
+// The same for who holds the session's lock; the request has its name.
+BootResult boot_point(const SessionLock& lock,
+                      const format::Repository& repository,
+                      const format::Point& point, const std::string& uri,
+                      const BootRequest& request);
+
 // Mounts again and starts the machine on its overlays: after a reboot of the
 // host, or when the driver or the guest was killed. Throws kBusy when it runs
-// and all is well.
+// and all is well, kUsage for one that is to be thrown away.
 BootResult resume_session(const std::string& name);
 
 // Ends the machine and removes all that was made for it.
 void discard_session(const std::string& name);
+void discard_session(const SessionLock& lock, const std::string& name);
 
 // What has become of a session's machine: "running", "paused", "off".
 std::string session_state(const Session& session);

@@ -132,7 +132,9 @@ FinalizeResult finalize_session(const std::string& name,
                                 const FinalizeOptions& options,
                                 Progress& progress) {
   const SessionLock lock(name);
-  return Finalize(load_session(name), options, progress).run();
+  Session session = load_session(name);
+  refuse_throw_away(session);
+  return Finalize(std::move(session), options, progress).run();
 }
 
 }  // namespace backstitch::engine

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 
@@ -67,6 +69,7 @@ ordered_json to_json(const Session& session) {
           {"mount_point", session.mount_point},
           {"started", format::format_time(session.started)},
           {"xml", session.xml},
+          {"throw_away", session.throw_away},
           {"disks", disks},
           {"files", session.files}};
 }
@@ -83,6 +86,7 @@ Session from_json(const json& document) {
   session.mount_point = document.at("mount_point");
   session.started = format::parse_time(document.at("started"));
   session.xml = document.at("xml");
+  session.throw_away = document.value("throw_away", false);
   for (const json& entry : document.at("disks")) {
     session.disks.push_back({.name = entry.at("name"),
                              .place = parse_place(entry.at("place")),
@@ -122,6 +126,19 @@ bool Session::needs_mount() const {
   });
 }
 
+std::string new_uuid() {
+  std::array<std::byte, 16> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) !=
+      static_cast<ssize_t>(bytes.size())) {
+    throw Error(ErrorKind::kFailed, "cannot get random bytes");
+  }
+  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+  std::string text = to_hex(ByteView(bytes));
+  for (const size_t at : {8, 13, 18, 23}) text.insert(at, "-");
+  return text;
+}
+
 fs::path state_directory() {
   const auto from = [](const char* name) {
     const char* value = std::getenv(name);
@@ -133,6 +150,15 @@ fs::path state_directory() {
   if (const fs::path state = from("XDG_STATE_HOME"); !state.empty())
     return state / "backstitch";
   return from("HOME") / ".local/state/backstitch";
+}
+
+void refuse_throw_away(const Session& session) {
+  if (!session.throw_away) return;
+  throw Error(ErrorKind::kUsage,
+              session.name +
+                  " was started by `verify --boot`, to see whether it comes "
+                  "up: `backstitch discard " +
+                  session.name + "` removes it");
 }
 
 void save_session(const Session& session) {
@@ -173,7 +199,14 @@ std::vector<Session> all_sessions() {
   }
   std::ranges::sort(names);
   std::vector<Session> sessions;
-  for (const std::string& name : names) sessions.push_back(load_session(name));
+  for (const std::string& name : names) {
+    try {
+      sessions.push_back(load_session(name));
+    } catch (const Error& error) {
+      // Somebody has ended it meanwhile.
+      if (error.kind() != ErrorKind::kNotFound) throw;
+    }
+  }
   return sessions;
 }
 
@@ -191,5 +224,7 @@ SessionLock::SessionLock(const std::string& name) {
   throw Error(ErrorKind::kBusy, "somebody else is working on " +
                                     format::printable(name) + " just now");
 }
+
+void SessionLock::remove_file() const { remove_tree(file_.path()); }
 
 }  // namespace backstitch::engine

@@ -45,6 +45,8 @@ struct Session {
   std::string mount_point;
   format::Time started{};
   std::string xml;  // of the domain on its final storage
+  // Started only to see whether it comes up: it is nobody's to keep.
+  bool throw_away = false;
   std::vector<SessionDisk> disks;
   std::vector<std::string> files;  // made for it beside the disks
 
@@ -52,9 +54,15 @@ struct Session {
   bool needs_mount() const;
 };
 
+// A random one (RFC 4122, version 4).
+std::string new_uuid();
+
 // The directory of the sessions' files: BACKSTITCH_STATE, else
 // /var/lib/backstitch for root, else $XDG_STATE_HOME/backstitch.
 std::filesystem::path state_directory();
+
+// Throws kUsage for one that is to be thrown away.
+void refuse_throw_away(const Session& session);
 
 // Writes it durably, in place of what was there.
 void save_session(const Session& session);
@@ -67,6 +75,8 @@ void remove_session(const std::string& name);
 class SessionLock {
  public:
   explicit SessionLock(const std::string& name);
+  // Takes the lock's file away, for a name that will not be used again.
+  void remove_file() const;
 
  private:
   File file_;

@@ -13,7 +13,7 @@ die() {
 build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
   libboost-program-options-dev libfuse3-dev libgmock-dev libgtest-dev
-  libnbd-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  libnbd-dev libpng-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
