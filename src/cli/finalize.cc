@@ -59,6 +59,7 @@ int run(const Globals& globals, const Values& values) {
   const std::string bandwidth = text(values, "bandwidth");
   if (!bandwidth.empty())
     options.bandwidth = parse_bytes(bandwidth, "--bandwidth");
+  options.pull = flag(values, "pull");
   const auto progress = make_progress(globals);
   const FinalizeResult result =
       engine::finalize_session(text(values, "name"), options, *progress);
@@ -81,6 +82,8 @@ Command finalize_command() {
   options.add_options()("bandwidth",
                         po::value<std::string>()->value_name("BYTES"),
                         "move no more than this a second")(
+      "pull", po::bool_switch(),
+      "let QEMU pull the point into the overlays: slower, nothing beside them")(
       "protect", po::bool_switch(),
       "make the next point of the machine that it was, at once");
   return {"finalize",

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "format/base/error.h"
@@ -14,6 +15,7 @@
 #include "src/libvirt/connection.h"
 #include "src/mounts/driver.h"
 #include "src/recovery/machine_files.h"
+#include "src/recovery/new_file.h"
 #include "src/recovery/trial_xml.h"
 
 namespace backstitch::engine {
@@ -199,6 +201,22 @@ void end_machine(Connection& connection, const Session& session) {
                              VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
 }
 
+// One whose boot was cut off early has no machine yet: nothing is lost with it.
+// An overlay is never made anew, for the old one may have held writes.
+void check_booted(const Session& session) {
+  std::error_code code;
+  const bool whole =
+      std::ranges::all_of(session.disks, [&](const SessionDisk& disk) {
+        return disk.place == DiskPlace::kBridge ||
+               disk.place == DiskPlace::kFinal ||
+               fs::exists(disk.overlay, code);
+      });
+  if (whole && !session.xml.empty()) return;
+  throw Error(ErrorKind::kFailed,
+              session.name + " was never complete: `backstitch discard " +
+                  session.name + "`, and boot the point again");
+}
+
 void remove_all_of(const Session& session) {
   Connection connection(session.uri);
   end_machine(connection, session);
@@ -208,6 +226,7 @@ void remove_all_of(const Session& session) {
   for (const SessionDisk& disk : session.disks) {
     for (const std::string& path : {disk.overlay, disk.target, disk.bridge})
       remove_tree(path);
+    sweep_new_files(disk.target);
   }
   for (const std::string& path : session.files) remove_tree(path);
   remove_session(session.name);
@@ -266,6 +285,7 @@ BootResult resume_session(const std::string& name) {
   result.session = load_session(name);
   Session& session = result.session;
   refuse_throw_away(session);
+  check_booted(session);
   Connection connection(session.uri);
   const bool alive = tree_alive(session.mount_point);
   if (session_state(session) != "off") {

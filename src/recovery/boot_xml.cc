@@ -233,6 +233,17 @@ std::string description_now(const Session& session) {
   return save(document);
 }
 
+std::string with_disk_at(const std::string& xml, const std::string& target,
+                         const std::string& path, const std::string& format) {
+  pugi::xml_document document;
+  pugi::xml_node domain = load(document, xml);
+  for (pugi::xml_node disk : domain.child("devices").children("disk")) {
+    if (disk.child("target").attribute("dev").as_string() == target)
+      place_disk(disk, path, format);
+  }
+  return save(document);
+}
+
 std::string emulated(const std::string& xml) {
   pugi::xml_document document;
   set_emulated(load(document, xml));

@@ -45,6 +45,10 @@ std::string adapt_description(const std::string& xml,
 // owner of nothing that is mounted.
 std::string description_now(const Session& session);
 
+// The same description with the disk `target` in another file.
+std::string with_disk_at(const std::string& xml, const std::string& target,
+                         const std::string& path, const std::string& format);
+
 // With `type='qemu'` and a processor that can be emulated.
 std::string emulated(const std::string& xml);
 

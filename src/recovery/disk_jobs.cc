@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPivotPatience{20};
 constexpr std::chrono::seconds kLongestPause{5};
+constexpr milliseconds kLook{20};
 
 pugi::xml_node find_disk(const pugi::xml_document& document,
                          const std::string& target) {
@@ -67,6 +68,49 @@ class Pause {
   steady_clock::time_point since_;
 };
 
+Error ended_early(const std::string& disk) {
+  return Error(ErrorKind::kFailed,
+               "the job on " + disk + " ended before it was complete");
+}
+
+// None when no job runs on the disk.
+std::optional<virDomainBlockJobInfo> job_info(Guest& guest,
+                                              const std::string& disk) {
+  virDomainBlockJobInfo info{};
+  const int found =
+      virDomainGetBlockJobInfo(guest.get(), disk.c_str(), &info, 0);
+  if (found < 0) throw libvirt_failure("watch the job on " + disk);
+  if (found == 0) return std::nullopt;
+  return info;
+}
+
+// A job's end is not known when it begins.
+class JobProgress {
+ public:
+  JobProgress(std::string disk, Progress& progress)
+      : disk_(std::move(disk)), progress_(progress) {}
+
+  void update(const virDomainBlockJobInfo& info) {
+    if (!begun_ && info.end > 1) {
+      progress_.begin(disk_, info.end);
+      begun_ = true;
+    }
+    if (begun_ && info.cur > reported_) {
+      progress_.advance(info.cur - reported_);
+      reported_ = info.cur;
+    }
+  }
+  void end() {
+    if (begun_) progress_.end();
+  }
+
+ private:
+  const std::string disk_;
+  Progress& progress_;
+  uint64_t reported_ = 0;
+  bool begun_ = false;
+};
+
 }  // namespace
 
 std::string DiskJobs::source(const std::string& disk) {
@@ -77,6 +121,15 @@ std::string DiskJobs::source(const std::string& disk) {
       .child("source")
       .attribute("file")
       .as_string();
+}
+
+bool DiskJobs::stands_alone(const std::string& disk) {
+  pugi::xml_document document;
+  const std::string xml = guest_.xml();
+  document.load_buffer(xml.data(), xml.size());
+  // An element without a type says that there is nothing; none says nothing.
+  const pugi::xml_node below = find_disk(document, disk).child("backingStore");
+  return below && !below.attribute("type");
 }
 
 DiskJobs::Mirror DiskJobs::mirror(const std::string& disk) {
@@ -90,13 +143,17 @@ DiskJobs::Mirror DiskJobs::mirror(const std::string& disk) {
 }
 
 void DiskJobs::cancel(const std::string& disk) {
-  if (mirror(disk).job.empty()) return;
+  const auto info = job_info(guest_, disk);
+  const bool pulls = info && info->type == VIR_DOMAIN_BLOCK_JOB_TYPE_PULL;
+  if (pulls || !mirror(disk).job.empty()) abort(disk);
+}
+
+void DiskJobs::abort(const std::string& disk) {
   if (virDomainBlockJobAbort(guest_.get(), disk.c_str(), 0) != 0)
     throw libvirt_failure("end the job on " + disk);
 }
 
-void DiskJobs::copy_to(const std::string& disk, const std::string& path,
-                       Progress& progress) {
+void DiskJobs::start_copy(const std::string& disk, const std::string& path) {
   pugi::xml_document document;
   pugi::xml_node node = document.append_child("disk");
   node.append_attribute("type") = "file";
@@ -118,7 +175,6 @@ void DiskJobs::copy_to(const std::string& disk, const std::string& path,
   const Error failure = libvirt_failure("move " + disk + " to " + path);
   virTypedParamsFree(parameters, count);
   if (result != 0) throw Error(failure);
-  wait_until_ready(disk, progress);
 }
 
 void DiskJobs::commit(const std::string& disk, Progress& progress) {
@@ -133,35 +189,56 @@ void DiskJobs::commit(const std::string& disk, Progress& progress) {
 }
 
 void DiskJobs::wait_until_ready(const std::string& disk, Progress& progress) {
-  uint64_t reported = 0;
-  bool begun = false;
+  JobProgress shown(disk, progress);
   while (true) {
-    virDomainBlockJobInfo info{};
-    const int found =
-        virDomainGetBlockJobInfo(guest_.get(), disk.c_str(), &info, 0);
-    if (found < 0) throw libvirt_failure("watch the job on " + disk);
-    if (found == 0) {
-      throw Error(ErrorKind::kFailed,
-                  "the job on " + disk + " ended before it was complete");
-    }
-    if (!begun && info.end > 1) {
-      progress.begin(disk, info.end);
-      begun = true;
-    }
-    if (begun && info.cur > reported) {
-      progress.advance(info.cur - reported);
-      reported = info.cur;
-    }
-    if (info.cur >= info.end && mirror(disk).ready) break;
-    try {
-      check_stop();
-    } catch (const Error&) {
-      cancel(disk);
-      throw;
-    }
-    std::this_thread::sleep_for(milliseconds(20));
+    const auto info = job_info(guest_, disk);
+    if (!info) throw ended_early(disk);
+    shown.update(*info);
+    if (info->cur >= info->end && mirror(disk).ready) break;
+    pause_or_abort(disk);
   }
-  if (begun) progress.end();
+  shown.end();
+}
+
+void DiskJobs::pull(const std::string& disk, Progress& progress) {
+  if (virDomainBlockPull(guest_.get(), disk.c_str(), bandwidth_,
+                         VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES) != 0) {
+    throw libvirt_failure("pull the point into " + disk);
+  }
+  JobProgress shown(disk, progress);
+  while (const auto info = job_info(guest_, disk)) {
+    shown.update(*info);
+    pause_or_abort(disk);
+  }
+  // libvirt hears of the end a moment after it.
+  const auto deadline = steady_clock::now() + kPivotPatience;
+  while (!stands_alone(disk)) {
+    if (steady_clock::now() > deadline) throw ended_early(disk);
+    std::this_thread::sleep_for(kLook);
+  }
+  shown.end();
+}
+
+void DiskJobs::settle(const std::function<void()>& note) {
+  if (guest_.state() != VIR_DOMAIN_RUNNING) {
+    throw Error(ErrorKind::kFailed,
+                guest_.name() +
+                    " is paused: `virsh resume` it first, or its "
+                    "disks cannot be flushed");
+  }
+  Pause pause(guest_);
+  note();
+  longest_pause_ = std::max(longest_pause_, pause.end());
+}
+
+void DiskJobs::pause_or_abort(const std::string& disk) {
+  try {
+    check_stop();
+  } catch (const Error&) {
+    cancel(disk);
+    throw;
+  }
+  std::this_thread::sleep_for(kLook);
 }
 
 void DiskJobs::pivot(const std::string& disk, const std::string& path,

@@ -10,8 +10,10 @@
 #include "src/image/qemu_img.h"
 #include "src/libvirt/connection.h"
 #include "src/mounts/driver.h"
+#include "src/recovery/boot_xml.h"
 #include "src/recovery/disk_jobs.h"
 #include "src/recovery/machine_files.h"
+#include "src/recovery/new_file.h"
 #include "src/recovery/restore.h"
 
 namespace backstitch::engine {
@@ -31,13 +33,24 @@ class Finalize {
         jobs_(guest_, options.bandwidth) {}
 
   FinalizeResult run() {
+    try {
+      return move_all();
+    } catch (const Error&) {
+      check_runs();
+      throw;
+    }
+  }
+
+ private:
+  FinalizeResult move_all() {
     const auto begin = steady_clock::now();
     for (SessionDisk& disk : session_.disks) {
       observe(disk);
+      if (disk.place == DiskPlace::kOverlay && options_.pull) pull(disk);
       if (disk.place == DiskPlace::kOverlay) copy(disk);
       if (disk.place == DiskPlace::kCopied) bridge(disk);
       if (disk.place == DiskPlace::kBridge) fold(disk);
-      remove_tree(disk.overlay);
+      if (disk.target != disk.overlay) remove_tree(disk.overlay);
       remove_tree(disk.bridge);
     }
     define();
@@ -51,7 +64,6 @@ class Finalize {
             jobs_.longest_pause()};
   }
 
- private:
   static Guest open_guest(Connection& connection, const Session& session) {
     try {
       Guest guest(connection, session.uuid);
@@ -65,18 +77,47 @@ class Finalize {
                                         session.name + "`");
   }
 
+  // All else that goes wrong is only a sign of that.
+  void check_runs() { open_guest(connection_, session_); }
+
   // The machine runs, so what it runs on is the truth: a run that was killed
   // may not have come to note it. Its unfinished jobs end.
   void observe(SessionDisk& disk) {
+    if (disk.place == DiskPlace::kFinal) return;
     jobs_.cancel(disk.name);
     const std::string path = jobs_.source(disk.name);
     const DiskPlace before = disk.place;
+    if (path == disk.overlay && jobs_.stands_alone(disk.name))
+      return note_pulled(disk);
     if (path == disk.target) disk.place = DiskPlace::kFinal;
     if (path == disk.bridge) disk.place = DiskPlace::kBridge;
     if (disk.place != before) save_session(session_);
   }
 
+  // The overlay needs nothing below it any more.
+  void note_pulled(SessionDisk& disk) {
+    const std::string copied = disk.target;
+    disk.target = disk.overlay;
+    disk.format = "qcow2";
+    disk.place = DiskPlace::kFinal;
+    session_.xml =
+        with_disk_at(session_.xml, disk.name, disk.target, disk.format);
+    jobs_.settle([&] { save_session(session_); });
+    if (copied != disk.target) remove_copy(copied);
+  }
+
+  static void remove_copy(const std::string& path) {
+    sweep_new_files(path);
+    remove_tree(path);
+  }
+
+  void pull(SessionDisk& disk) {
+    jobs_.pull(disk.name, progress_);
+    note_pulled(disk);
+  }
+
   void copy(SessionDisk& disk) {
+    sweep_new_files(disk.target);
     const auto repository = format::Repository::open(session_.repository);
     const format::Point point =
         repository.domain(session_.domain).open_point(session_.point);
@@ -97,7 +138,15 @@ class Finalize {
     remove_tree(disk.bridge);
     create_overlay(disk.bridge, disk.target, disk.format);
     give_to_hypervisor(connection_, disk.bridge);
-    jobs_.copy_to(disk.name, disk.bridge, progress_);
+    try {
+      jobs_.start_copy(disk.name, disk.bridge);
+    } catch (const Error& error) {
+      check_runs();
+      spdlog::warn("{}; its point is pulled instead, which takes longer",
+                   error.what());
+      return pull(disk);
+    }
+    jobs_.wait_until_ready(disk.name, progress_);
     jobs_.pivot(disk.name, disk.bridge, [&] {
       disk.place = DiskPlace::kBridge;
       save_session(session_);

@@ -5,6 +5,8 @@
 //   bridge   a new overlay over that file takes the old one's place, by a
 //            shallow block copy: only what the guest has written is moved
 //   fold     an active commit merges the bridge into the file
+// Where libvirt refuses the bridge, or when asked to, the point is pulled into
+// the overlay instead, by QEMU and much slower: the overlay is the disk then.
 // The guest is paused for the moment in which a disk changes its place, so that
 // the session's file never names one that lacks a write. A step that was
 // interrupted is begun again; the guest goes on meanwhile.
@@ -19,6 +21,7 @@ namespace backstitch::engine {
 
 struct FinalizeOptions {
   uint64_t bandwidth = 0;  // bytes a second at most; 0: no limit
+  bool pull = false;       // for disks that were not copied yet
 };
 
 struct FinalizeResult {

@@ -48,12 +48,12 @@ void put_tpm(const format::Point& point, Session& session) {
     // swtpm's directories: tpm2/ for version 2, tpm1.2/ before.
     const fs::path folder =
         home / (name.starts_with("tpm2") ? "tpm2" : "tpm1.2");
-    fs::create_directories(folder);
     if (std::ranges::find(session.files, home.string()) ==
         session.files.end()) {
       session.files.push_back(home);
       save_session(session);
     }
+    fs::create_directories(folder);
     write_new_file(folder / name, point.side_file(file.name));
   }
 }

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <string>
+#include <vector>
 
 #include "format/base/error.h"
 #include "format/base/file.h"
@@ -13,6 +15,18 @@
 namespace backstitch::engine {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr char kRandom[] = "XXXXXX";
+
+// What the names of hidden files for a target begin with.
+std::string hidden_prefix(const fs::path& target) {
+  // Together at most the 255 bytes that a name may have.
+  return ".backstitch-" + target.filename().string().substr(0, 200) + "-";
+}
+
+}  // namespace
 
 void check_new_file(const fs::path& target, bool overwrite) {
   struct stat status {};
@@ -35,10 +49,26 @@ NewFile::NewFile(const fs::path& target, bool overwrite)
   std::error_code code;
   const fs::path behind = fs::canonical(target_, code);
   if (!code) target_ = behind;
-  std::string name = (target_.parent_path() / ".backstitch-XXXXXX").string();
+  std::string name =
+      (target_.parent_path() / (hidden_prefix(target_) + kRandom)).string();
   const Fd fd(::mkostemp(name.data(), O_CLOEXEC));
   if (!fd) throw system_error(errno, "create a file for " + target_.string());
   path_ = name;
+}
+
+void sweep_new_files(const fs::path& target) {
+  const std::string prefix = hidden_prefix(target);
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (fs::directory_iterator entry(target.parent_path(), code), end;
+       !code && entry != end; entry.increment(code)) {
+    const std::string name = entry->path().filename();
+    if (name.starts_with(prefix) &&
+        name.size() == prefix.size() + sizeof kRandom - 1) {
+      found.push_back(entry->path());
+    }
+  }
+  for (const fs::path& path : found) remove_tree(path);
 }
 
 NewFile::~NewFile() {

@@ -28,6 +28,9 @@ class NewFile {
   std::filesystem::path path_;
 };
 
+// Removes what killed programs have left of new files for this target.
+void sweep_new_files(const std::filesystem::path& target);
+
 // Throws what NewFile would, before anything is made.
 void check_new_file(const std::filesystem::path& target, bool overwrite);
 

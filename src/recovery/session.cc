@@ -212,6 +212,7 @@ std::vector<Session> all_sessions() {
 
 void remove_session(const std::string& name) {
   remove_tree(session_path(name));
+  remove_tree(session_path(name).string() + ".new");
   sync_directory(sessions_directory());
 }
 

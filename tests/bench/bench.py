@@ -17,7 +17,7 @@ import report
 from context import Context
 
 MEASURES = ["full", "incremental", "domain", "reading", "chain", "restore",
-            "scale"]
+            "recovery", "scale"]
 
 
 def arguments():

@@ -1,7 +1,8 @@
 // Preloaded into backstitch: sends it a signal at a call that a test names.
 //   BACKSTITCH_STRIKE="virDomainBackupBegin after 1 9"
 // is SIGKILL when the first such call has returned. SIGSTOP holds it there, for
-// the test to do something in that very moment.
+// the test to do something in that very moment. virDomainBlockCopy with signal 0
+// is refused.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 static char where_call[64], where_side[16];
@@ -76,3 +78,38 @@ AROUND(int64_t, nbd_aio_pread,
        (struct nbd_handle * handle, void* buffer, size_t size, uint64_t offset,
         nbd_completion_callback done, uint32_t flags),
        (handle, buffer, size, offset, done, flags))
+AROUND(virDomainPtr, virDomainCreateXML,
+       (virConnectPtr connection, const char* xml, unsigned flags),
+       (connection, xml, flags))
+AROUND(virDomainPtr, virDomainDefineXML,
+       (virConnectPtr connection, const char* xml), (connection, xml))
+AROUND(int, virDomainDestroy, (virDomainPtr domain), (domain))
+AROUND(int, umount2, (const char* path, int flags), (path, flags))
+AROUND(int, virDomainBlockPull,
+       (virDomainPtr domain, const char* disk, unsigned long bandwidth,
+        unsigned flags),
+       (domain, disk, bandwidth, flags))
+AROUND(int, virDomainBlockCommit,
+       (virDomainPtr domain, const char* disk, const char* base,
+        const char* top, unsigned long bandwidth, unsigned flags),
+       (domain, disk, base, top, bandwidth, flags))
+AROUND(int, virDomainBlockJobAbort,
+       (virDomainPtr domain, const char* disk, unsigned flags),
+       (domain, disk, flags))
+
+static int block_copy(virDomainPtr domain, const char* disk, const char* xml,
+                      virTypedParameterPtr parameters, int n, unsigned flags) {
+  if (!strcmp(where_call, "virDomainBlockCopy") && which_signal == 0) return -1;
+  int (*real)(virDomainPtr, const char*, const char*, virTypedParameterPtr, int,
+              unsigned);
+  *(void**)&real = dlsym(RTLD_NEXT, "virDomainBlockCopy");
+  return real(domain, disk, xml, parameters, n, flags);
+}
+
+int virDomainBlockCopy(virDomainPtr domain, const char* disk, const char* xml,
+                       virTypedParameterPtr parameters, int n, unsigned flags) {
+  strike("virDomainBlockCopy", "before");
+  const int result = block_copy(domain, disk, xml, parameters, n, flags);
+  strike("virDomainBlockCopy", "after");
+  return result;
+}
