@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
@@ -32,6 +33,8 @@ using engine::real_mount_point;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{30};
+// A driver whose mount is gone everywhere ends at once.
+constexpr std::chrono::seconds kMomentToEnd{1};
 
 void check_ours(const std::string& mount_point) {
   const auto mount = mount_at(mount_point);
@@ -67,25 +70,37 @@ void unmount_as_user(const std::string& mount_point) {
 
 void unmount(const std::string& mount_point) {
   if (::geteuid() != 0) return unmount_as_user(mount_point);
+  // The kernel only knows of those in our mount namespace; libvirt's QEMUs have
+  // one of their own each.
+  if (!mount_users(mount_point).empty()) throw busy(mount_point);
   if (::umount2(mount_point.c_str(), UMOUNT_NOFOLLOW) == 0) return;
   if (errno == EBUSY) throw busy(mount_point);
   throw system_error(errno, "unmount " + mount_point);
 }
 
+bool ends_within(const Fd& process, std::chrono::seconds patience) {
+  const auto deadline = Clock::now() + patience;
+  pollfd ended = {process.get(), POLLIN, 0};
+  while (::poll(&ended, 1, 100) <= 0) {
+    engine::check_stop();
+    if (Clock::now() > deadline) return false;
+  }
+  return true;
+}
+
 // Only then are the points it held free for deletion.
-void wait_for(const std::vector<pid_t>& drivers) {
-  const auto deadline = Clock::now() + kPatience;
+void wait_for(const std::vector<pid_t>& drivers,
+              const std::string& mount_point) {
   for (const pid_t pid : drivers) {
     // glibc 2.36's own pidfd_open is not declared for C++.
     const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process) continue;
-    pollfd ended = {process.get(), POLLIN, 0};
-    while (::poll(&ended, 1, 100) <= 0) {
-      engine::check_stop();
-      if (Clock::now() < deadline) continue;
+    if (!process || ends_within(process, kMomentToEnd)) continue;
+    // A mount namespace that was made while the tree was mounted (of a QEMU of
+    // libvirt's, of a container) may keep it for as long as it lives, though
+    // nobody there uses it.
+    if (mount_users(mount_point).empty()) ::kill(pid, SIGTERM);
+    if (!ends_within(process, kPatience))
       spdlog::warn("backstitchfs (process {}) still runs", pid);
-      return;
-    }
   }
 }
 
@@ -94,7 +109,7 @@ int run(const Globals& globals, const Values& values) {
   check_ours(mount_point);
   const auto drivers = mount_drivers(mount_point);
   unmount(mount_point);
-  wait_for(drivers);
+  wait_for(drivers, mount_point);
   if (globals.json) {
     print_json({{"mountpoint", mount_point}, {"unmounted", true}});
   } else {

@@ -31,6 +31,7 @@ std::string unescape(const std::string& text) {
 
 std::optional<Mount> parse_mount(const std::string& line) {
   // 36 35 98:0 /root /point options [optional fields] - type source options
+  constexpr size_t kDeviceField = 2;
   constexpr size_t kPointField = 4;
   std::istringstream words(line);
   std::vector<std::string> fields;
@@ -40,12 +41,13 @@ std::optional<Mount> parse_mount(const std::string& line) {
   if (fields.size() <= kPointField || !(words >> type >> source)) {
     return std::nullopt;
   }
-  return Mount{unescape(fields[kPointField]), type, unescape(source)};
+  return Mount{unescape(fields[kPointField]), type, unescape(source),
+               fields[kDeviceField]};
 }
 
-std::vector<Mount> read_mounts() {
+std::vector<Mount> read_mounts(const std::string& process) {
   std::vector<Mount> mounts;
-  std::ifstream file("/proc/self/mountinfo");
+  std::ifstream file("/proc/" + process + "/mountinfo");
   for (std::string line; std::getline(file, line);) {
     if (auto mount = parse_mount(line)) mounts.push_back(std::move(*mount));
   }

@@ -13,12 +13,14 @@ struct Mount {
   std::string point;  // absolute, unescaped
   std::string type;
   std::string source;
+  std::string device;  // "0:53": the same file system, wherever it is mounted
 };
 
 // A line that is none of mountinfo's gives nothing.
 std::optional<Mount> parse_mount(const std::string& line);
-// In the order in which they were made: later ones lie on top.
-std::vector<Mount> read_mounts();
+// In the order in which they were made: later ones lie on top. `process` is a
+// name in /proc: another one may live in a mount namespace of its own.
+std::vector<Mount> read_mounts(const std::string& process = "self");
 // What is on top at exactly `path`.
 std::optional<Mount> mount_at(const std::string& path);
 

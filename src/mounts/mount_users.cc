@@ -71,6 +71,16 @@ bool uses(const fs::path& process, const std::string& mount_point) {
   return maps_inside(process, mount_point);
 }
 
+// A path means something else in a mount namespace where other things are
+// mounted.
+bool has_mounted(const fs::path& process, const std::string& device) {
+  std::error_code error;
+  const fs::path own = fs::read_symlink("/proc/self/ns/mnt", error);
+  if (fs::read_symlink(process / "ns/mnt", error) == own) return true;
+  const auto mounts = read_mounts(process.filename());
+  return std::ranges::find(mounts, device, &Mount::device) != mounts.end();
+}
+
 pid_t pid_of(const fs::path& process) {
   const std::string name = process.filename().string();
   pid_t pid = 0;
@@ -83,8 +93,10 @@ pid_t pid_of(const fs::path& process) {
 
 std::vector<std::string> mount_users(const std::string& mount_point) {
   std::vector<std::string> users;
+  const auto tree = mount_at(mount_point);
   for (const auto& process : entries("/proc")) {
     if (pid_of(process) == 0 || !uses(process, mount_point)) continue;
+    if (tree && !has_mounted(process, tree->device)) continue;
     users.push_back(first_line(process / "comm") + " (process " +
                     process.filename().string() + ")");
   }

@@ -131,6 +131,41 @@ def test_busy_with_a_loop_device():
         run("unmount", point)
 
 
+def in_other_namespace(script):
+    """A process that keeps the mounts of now, as libvirt's QEMUs do."""
+    child = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+         f"{script}; echo; exec sleep 1000 <&3"],
+        stdout=subprocess.PIPE,
+    )
+    child.stdout.read(1)
+    return child
+
+
+def test_mounted_in_another_namespace():
+    need_fuse()
+    with workplace() as place:
+        make_repository(place / "r")
+        point, _ = mount(place)
+        image = point / "vm1" / "latest" / "vda.raw"
+        reader = in_other_namespace(f"exec 3<{image}")
+        try:
+            fails("unmount", point, status=5, says=f"process {reader.pid}")
+            assert mounted(point) and image.stat().st_size > 0
+        finally:
+            reader.kill()
+            reader.communicate()
+        keeper = in_other_namespace("exec 3</dev/null")
+        try:
+            begin = time.monotonic()
+            run("unmount", point)
+            assert time.monotonic() - begin < 8
+            assert not mounted(point) and not drivers(point)
+        finally:
+            keeper.kill()
+            keeper.communicate()
+
+
 def test_a_dead_driver_can_be_unmounted():
     need_fuse()
     with workplace() as place:

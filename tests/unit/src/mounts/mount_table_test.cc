@@ -13,6 +13,7 @@ TEST(MountTable, ReadsALineOfMountinfo) {
   EXPECT_EQ(mount->point, "/mnt/a b");
   EXPECT_EQ(mount->type, kDriverType);
   EXPECT_EQ(mount->source, "/srv/repo");
+  EXPECT_EQ(mount->device, "0:98");
 }
 
 TEST(MountTable, ReadsALineWithoutOptionalFields) {
