@@ -38,7 +38,8 @@ fs::path default_storage() {
 fs::path runtime_directory() {
   if (::geteuid() == 0) return "/run/backstitch";
   const char* own = std::getenv("XDG_RUNTIME_DIR");
-  return fs::path(own != nullptr ? own : "/tmp") / "backstitch";
+  if (own != nullptr) return fs::path(own) / "backstitch";
+  return state_directory() / "run";
 }
 
 // Only the hypervisor's user (and root) may look at the images.

@@ -42,6 +42,7 @@ class _Bench:
     def __init__(self, context, repository):
         self.context = context
         self.repository = repository
+        os.environ["BACKSTITCH_STATE"] = str(context.fresh("state"))
         self.storage = context.fresh("storage")
         self.storage.mkdir()
         self.storage.chmod(0o755)
@@ -209,7 +210,8 @@ def measure(context):
         }, context.rounds)
     finally:
         bench.clean()
-        for name in ("recovery-vm.qcow2", "recovery", "recovery.raw"):
+        for name in ("recovery-vm.qcow2", "recovery", "recovery.raw", "state",
+                     "storage"):
             context.fresh(name)
 
     def middle(results, index):
