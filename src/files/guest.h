@@ -93,7 +93,7 @@ class Guest {
   // of symbolic links.
   virtual std::vector<GuestFile> walk(const std::string& directory,
                                       bool targets) = 0;
-  // The bytes of a file; follows.
+  // The bytes of a regular file; follows. Throws kUsage for what is none.
   virtual void read_file(const std::string& path, const Reader& reader) = 0;
   // A directory as a tar stream (GNU pax, names begin with "./") with numeric
   // owners, extended attributes and ACLs.

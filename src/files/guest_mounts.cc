@@ -135,12 +135,13 @@ std::vector<std::string> Appliance::mount(
       continue;
     const Error error = guest_error(
         guest_.get(), "mount " + shown(place.device) + " of the guest");
-    if (!chosen.empty() || place.mount_point == "/" ||
-        error.kind() == ErrorKind::kInterrupted) {
-      throw Error(
-          error.kind() == ErrorKind::kUsage ? ErrorKind::kFailed : error.kind(),
-          error.what());
+    if (error.kind() == ErrorKind::kInterrupted) throw error;
+    if (!chosen.empty()) {
+      throw Error(ErrorKind::kNotFound,
+                  std::string(error.what()) +
+                      "; `backstitch files filesystems` lists what there is");
     }
+    if (place.mount_point == "/") throw Error(ErrorKind::kFailed, error.what());
     warnings.push_back(std::string(error.what()) + ": nothing is on " +
                        place.mount_point);
   }

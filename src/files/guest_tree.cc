@@ -190,6 +190,15 @@ void Appliance::read_targets(const std::string& place,
 }
 
 void Appliance::read_file(const std::string& path, const Reader& reader) {
+  const Statns found(guestfs_statns(guest_.get(), path.c_str()));
+  if (!found) throw guest_error(guest_.get(), "read " + path);
+  const auto mode = static_cast<mode_t>(found->st_mode);
+  // A fifo or a device would keep the appliance waiting.
+  if (!S_ISREG(mode)) {
+    throw Error(ErrorKind::kUsage,
+                "cannot read " + path + ": it is " +
+                    (S_ISDIR(mode) ? "a directory" : "no regular file"));
+  }
   stream("read " + path, reader, [&](const char* target) {
     return guestfs_download(guest_.get(), path.c_str(), target);
   });
