@@ -97,7 +97,7 @@ Launch prepare(const Arguments& arguments, const std::string& package,
 [[noreturn]] void become(const Launch& launch) {
   ::setpgid(0, 0);
   if (launch.options.die_with_us) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_PDEATHSIG, launch.options.death_signal);
     if (::getppid() != launch.parent) ::_exit(127);
   }
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);

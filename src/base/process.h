@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct StartOptions {
   // The kernel ends the child when the thread that started it ends: for
   // servers. Start those from a thread that outlives them.
   bool die_with_us = false;
-  int standard_input = -1;  // instead of /dev/null
+  int death_signal = SIGKILL;  // by which it then ends
+  int standard_input = -1;     // instead of /dev/null
   // A listening socket to hand over by systemd's protocol (LISTEN_FDS).
   int listen_fd = -1;
   // What it writes to stderr goes to ours as it comes: for a program that is

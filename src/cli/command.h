@@ -27,7 +27,7 @@ using Options = boost::program_options::options_description;
 using Values = boost::program_options::variables_map;
 
 struct Command {
-  std::string name;
+  std::string name;  // one word, or two: "files ls"
   // Of the usage line: "DOMAIN [POINT…]". What stands outside of brackets is
   // required: the frame refuses a call without it.
   std::string arguments;
@@ -51,6 +51,14 @@ Command completion_command();
 Command delete_command();
 Command diff_command();
 Command discard_command();
+Command files_cat_command();
+Command files_cp_command();
+Command files_diff_command();
+Command files_filesystems_command();
+Command files_find_command();
+Command files_ls_command();
+Command files_mount_command();
+Command files_tar_command();
 Command finalize_command();
 Command init_command();
 Command list_command();

@@ -1,11 +1,13 @@
 // backstitch completion: the scripts for bash, zsh and fish.
 #include "src/cli/completion.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
 #include "src/cli/arguments.h"
+#include "src/cli/commands.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/frame.h"
 #include "src/cli/output.h"
@@ -73,7 +75,6 @@ Offer offer_for(const std::string& name) {
       {"FORMAT", {Kind::kWords, "raw qcow2"}},
       {"LEVEL", {Kind::kWords, "auto full incremental differential copy"}},
       {"POINT", {Kind::kPoint, ""}},
-      {"action", {Kind::kWords, "commit"}},
       {"dest", {Kind::kFile, ""}},
       {"dir", {Kind::kDirectory, ""}},
       {"domain", {Kind::kDomain, ""}},
@@ -95,6 +96,24 @@ std::vector<CompletedOption> completed_options(const Command& command) {
 
 std::vector<CompletedOption> completed_globals() {
   return completed(global_options());
+}
+
+std::vector<std::string> first_words() {
+  std::vector<std::string> words;
+  for (const auto& command : commands()) {
+    const std::string word = command.name.substr(0, command.name.find(' '));
+    if (std::find(words.begin(), words.end(), word) == words.end())
+      words.push_back(word);
+  }
+  return words;
+}
+
+std::string second_words(const std::string& group) {
+  std::string words;
+  for (const Command* command : commands_of(group))
+    words +=
+        (words.empty() ? "" : " ") + command->name.substr(group.size() + 1);
+  return words;
 }
 
 std::string shell_quoted(const std::string& text) {

@@ -30,6 +30,11 @@ struct CompletedOption {
 std::vector<CompletedOption> completed_options(const Command& command);
 std::vector<CompletedOption> completed_globals();
 
+// The first words of all commands, each once; and, between spaces, the second
+// words of those that begin with one.
+std::vector<std::string> first_words();
+std::string second_words(const std::string& group);
+
 // `text` between single quotes, as bash, zsh and fish read it.
 std::string shell_quoted(const std::string& text);
 

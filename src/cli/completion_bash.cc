@@ -62,7 +62,7 @@ _backstitch_value_of() {
 
 _backstitch() {
   local line=${COMP_LINE:0:COMP_POINT} words=() cur word kind i
-  local command='' repository='' options values positionals position=0
+  local command='' groups='' repository='' options values positionals position=0
   COMPREPLY=()
   # Without -r: backslashes before blanks are meant.
   # shellcheck disable=SC2162
@@ -87,6 +87,9 @@ _backstitch() {
       *)
         if [[ -z $command ]]; then
           command=$word
+          _backstitch_table "$command"
+        elif [[ " $groups " == *" $command "* ]]; then
+          command+=" $word"
           _backstitch_table "$command"
         else
           ((++position))
@@ -151,17 +154,25 @@ std::string positionals_of(const Command& command) {
 
 std::string bash_completion() {
   std::string names;
+  std::string groups;
   std::string rows = row("", completed_globals(), "");
+  for (const auto& word : first_words()) {
+    names += names.empty() ? word : " " + word;
+    if (commands_of(word).empty()) continue;
+    groups += groups.empty() ? word : " " + word;
+    rows +=
+        row(word, completed_globals(),
+            shell_quoted(kind_of({Offer::Kind::kWords, second_words(word)})));
+  }
   for (const auto& command : commands()) {
-    names += names.empty() ? command.name : " " + command.name;
     rows +=
         row(command.name, completed_options(command), positionals_of(command));
   }
   return "# bash completion for backstitch, as 'backstitch completion bash' "
          "prints it\n# shellcheck shell=bash disable=SC2034\n\n"
          "_backstitch_table() {\n  commands=" +
-         shell_quoted(names) + "\n  case $1 in\n" + rows + "  esac\n}\n" +
-         kFunctions;
+         shell_quoted(names) + "\n  groups=" + shell_quoted(groups) +
+         "\n  case $1 in\n" + rows + "  esac\n}\n" + kFunctions;
 }
 
 }  // namespace backstitch::cli

@@ -1,4 +1,6 @@
 // The fish script: one `complete` for each command, option and argument.
+#include <sstream>
+
 #include "src/cli/commands.h"
 #include "src/cli/completion.h"
 
@@ -73,9 +75,25 @@ std::string option_line(const CompletedOption& option,
   return line + " -d " + fish_quoted(text.description) + "\n";
 }
 
+// A condition: the command's one or two words are there.
+std::string seen(const Command& command) {
+  std::string condition;
+  std::istringstream words(command.name);
+  for (std::string word; words >> word;) {
+    condition += (condition.empty() ? "" : "; and ") +
+                 ("__fish_seen_subcommand_from " + word);
+  }
+  if (command.name.find(' ') != std::string::npos) return condition;
+  // "mount" is also a second word.
+  for (const auto& word : first_words()) {
+    if (!commands_of(word).empty())
+      condition += "; and not __fish_seen_subcommand_from " + word;
+  }
+  return condition;
+}
+
 std::string command_lines(const Command& command) {
-  const std::string condition =
-      " -n '__fish_seen_subcommand_from " + command.name + "'";
+  const std::string condition = " -n '" + seen(command) + "'";
   std::string out;
   for (const auto& option : command.options.options()) {
     const OptionText text = describe(*option);
@@ -93,16 +111,29 @@ std::string command_lines(const Command& command) {
 
 std::string fish_completion() {
   std::string names;
-  for (const auto& command : commands()) names += " " + command.name;
+  for (const auto& word : first_words()) names += " " + word;
   std::string out =
       "# fish completion for backstitch, as 'backstitch completion fish' "
       "prints it\n" +
       std::string(kFunctions);
   for (const auto& option : completed_globals()) out += option_line(option, "");
+  const std::string first =
+      "complete -c backstitch -n 'not __fish_seen_subcommand_from" + names +
+      "' -a ";
+  for (const auto& word : first_words()) {
+    if (!commands_of(word).empty()) out += first + word + "\n";
+  }
   for (const auto& command : commands()) {
-    out += "complete -c backstitch -n 'not __fish_seen_subcommand_from" +
-           names + "' -a " + command.name + " -d " +
-           fish_quoted(command.summary) + "\n";
+    const size_t space = command.name.find(' ');
+    if (space == std::string::npos) {
+      out += first + command.name;
+    } else {
+      const std::string group = command.name.substr(0, space);
+      out += "complete -c backstitch -n '__fish_seen_subcommand_from " + group +
+             "; and not __fish_seen_subcommand_from " + second_words(group) +
+             "' -a " + command.name.substr(space + 1);
+    }
+    out += " -d " + fish_quoted(command.summary) + "\n";
     out += command_lines(command);
   }
   return out;

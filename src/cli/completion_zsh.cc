@@ -107,17 +107,50 @@ std::string positional_specs(const Command& command) {
   return out;
 }
 
+std::string name_spec(const std::string& name, const std::string& summary) {
+  return "    " + shell_quoted(name + ":" + escaped(summary)) + "\n";
+}
+
+std::string command_case(const std::string& word, const Command& command) {
+  return "  " + word + ")\n    _arguments -s" +
+         option_specs(completed_options(command)) + positional_specs(command) +
+         "\n    ;;\n";
+}
+
+// What follows the first of two words.
+std::string group_body(const std::string& group,
+                       const std::vector<const Command*>& members) {
+  std::string names;
+  std::string cases;
+  for (const Command* command : members) {
+    const std::string word = command->name.substr(group.size() + 1);
+    names += name_spec(word, command->summary);
+    cases += command_case(word, *command);
+  }
+  return "    commands=(\n" + names + "    )\n    _arguments -C -s" +
+         option_specs(completed_globals()) +
+         " \\\n    '1: :->command' '*:: :->arguments'\n"
+         "    case $state in\n"
+         "    command) _describe command commands ;;\n"
+         "    arguments)\n  case $words[1] in\n" +
+         cases + "  esac\n    ;;\n    esac\n";
+}
+
 }  // namespace
 
 std::string zsh_completion() {
   std::string names;
   std::string cases;
-  for (const auto& command : commands()) {
-    names += "    " +
-             shell_quoted(command.name + ":" + escaped(command.summary)) + "\n";
-    cases += "  " + command.name + ")\n    _arguments -s" +
-             option_specs(completed_options(command)) +
-             positional_specs(command) + "\n    ;;\n";
+  for (const auto& word : first_words()) {
+    const auto members = commands_of(word);
+    if (members.empty()) {
+      const Command& command = *find_command(word);
+      names += name_spec(word, command.summary);
+      cases += command_case(word, command);
+      continue;
+    }
+    names += name_spec(word, "");
+    cases += "  " + word + ")\n" + group_body(word, members) + "    ;;\n";
   }
   return kHead + ("  local -a commands=(\n" + names + "  )\n") +
          "  _arguments -C -s" + option_specs(completed_globals()) +

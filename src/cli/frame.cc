@@ -166,6 +166,27 @@ const Command& command_named(const std::string& name) {
               "unknown command '" + name + "'" + did_you_mean(name, names));
 }
 
+// "files: which of files ls, files cat?"
+[[noreturn]] void throw_which(const std::string& group) {
+  std::string names;
+  for (const Command* command : commands_of(group))
+    names += (names.empty() ? "" : ", ") + command->name;
+  throw Error(ErrorKind::kUsage,
+              "'" + group + "' is no command by itself; there is: " + names);
+}
+
+using Argument = Arguments::const_iterator;
+
+// The command that begins at `at`, which is moved behind its one or two words;
+// nullptr when only the first of two is there.
+const Command* read_command(Argument& at, Argument end, std::string& group) {
+  const std::string word = *at++;
+  if (commands_of(word).empty()) return &command_named(word);
+  group = word;
+  if (at == end || at->starts_with("-")) return nullptr;
+  return &command_named(word + " " + *at++);
+}
+
 // What was said in front of the command and behind it. The nearer word wins.
 struct GlobalValues {
   const Values& front;
@@ -211,18 +232,24 @@ const Options& global_options() {
 
 Invocation parse_arguments(const Arguments& arguments) {
   Invocation invocation;
-  const auto command = arguments.begin() + static_cast<std::ptrdiff_t>(
-                                               find_command_word(arguments));
+  auto at = arguments.begin() +
+            static_cast<std::ptrdiff_t>(find_command_word(arguments));
   Values front;
-  parse_into(front, {arguments.begin(), command}, global_options(), {});
-  if (command != arguments.end()) {
-    invocation.command = &command_named(*command);
-    parse_command(*invocation.command, {command + 1, arguments.end()},
-                  invocation.values);
+  parse_into(front, {arguments.begin(), at}, global_options(), {});
+  if (at != arguments.end()) {
+    invocation.command = read_command(at, arguments.end(), invocation.group);
+    if (invocation.command != nullptr) {
+      parse_command(*invocation.command, {at, arguments.end()},
+                    invocation.values);
+    } else {
+      parse_into(invocation.values, {at, arguments.end()}, global_options(),
+                 {});
+    }
   }
   read_globals({front, invocation.values}, invocation);
   if (invocation.action != Invocation::Action::kRun) return invocation;
   if (invocation.command == nullptr) {
+    if (!invocation.group.empty()) throw_which(invocation.group);
     throw Error(ErrorKind::kUsage, "no command given; see 'backstitch --help'");
   }
   check_required(*invocation.command, invocation.values);

@@ -15,6 +15,7 @@ struct Invocation {
   enum class Action { kRun, kHelp, kVersion } action = Action::kRun;
   Globals globals;
   const Command* command = nullptr;  // kHelp: may be missing
+  std::string group;                 // kHelp: "files" of "files ls"
   Values values;
 };
 

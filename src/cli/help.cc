@@ -87,16 +87,23 @@ OptionText describe(const po::option_description& option) {
   return text;
 }
 
-std::string overview_help(const Options& globals) {
-  std::string out =
-      "usage: backstitch [OPTION…] COMMAND [ARGUMENT…]\n\n"
-      "Back up virtual machines, and use the backups as live disk images.\n\n"
-      "Commands:\n";
+std::string overview_help(const Options& globals, const std::string& group) {
+  const std::string prefix = group.empty() ? "" : group + " ";
+  std::string out = "usage: backstitch [OPTION…] " +
+                    (group.empty() ? "COMMAND" : group + " COMMAND") +
+                    " [ARGUMENT…]\n\n";
+  if (group.empty()) {
+    out +=
+        "Back up virtual machines, and use the backups as live disk images."
+        "\n\n";
+  }
+  out += "Commands:\n";
   size_t column = 0;
   for (const auto& command : commands()) {
     column = std::max(column, command.name.size() + 4);
   }
   for (const auto& command : commands()) {
+    if (!command.name.starts_with(prefix)) continue;
     out += entry(command.name, command.summary, column);
   }
   return out + "\nOptions, before or after the command:\n" +

@@ -16,6 +16,7 @@
 #include "src/cli/exit_code.h"
 #include "src/cli/output.h"
 #include "src/mounts/mount_table.h"
+#include "src/mounts/private_mount.h"
 
 namespace backstitch::cli {
 
@@ -74,19 +75,6 @@ Request read_request(const Globals& globals, const Values& values,
   return request;
 }
 
-// Beside this program, in the build tree's fuse/, else wherever PATH has it.
-std::string find_driver() {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path own = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const auto& path : {own / kDriver, own / ".." / "fuse" / kDriver}) {
-    if (fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0) {
-      return path.lexically_normal().string();
-    }
-  }
-  return kDriver;
-}
-
 // A backslash keeps commas and backslashes out of the list's own meaning.
 std::string escaped(const std::string& value) {
   std::string out;
@@ -98,7 +86,7 @@ std::string escaped(const std::string& value) {
 }
 
 std::vector<std::string> driver_arguments(const Request& request) {
-  std::vector<std::string> arguments = {find_driver()};
+  std::vector<std::string> arguments = {engine::driver_program()};
   if (request.foreground) arguments.emplace_back("-f");
   if (request.verbose) arguments.emplace_back("-v");
   if (request.allow_other) {

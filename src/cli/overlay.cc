@@ -75,11 +75,6 @@ void drop(const OverlayDirectory& directory,
 }
 
 int run(const Globals& globals, const Values& values) {
-  if (text(values, "action") != "commit") {
-    throw Error(ErrorKind::kUsage,
-                "overlay " + text(values, "action") +
-                    ": no such action; there is: overlay commit");
-  }
   const auto repository = globals.open_repository();
   const auto directory = OverlayDirectory::open(
       std::filesystem::absolute(text(values, "dir")), false);
@@ -108,11 +103,11 @@ Command overlay_command() {
                         po::value<std::string>()->value_name("METHOD"),
                         "zstd (default, level -1), zstd:N or none")(
       "keep", po::bool_switch(), "leave the overlay as it is");
-  return {"overlay",
-          "commit DIR [POINT…]",
+  return {"overlay commit",
+          "DIR [POINT…]",
           "Make a point of what was written on a mount.",
           options,
-          {{"action", 1}, {"dir", 1}, {"point", -1}},
+          {{"dir", 1}, {"point", -1}},
           run};
 }
 

@@ -26,6 +26,7 @@ namespace backstitch::cli {
 namespace {
 
 using engine::kDriverType;
+using engine::kFilesType;
 using engine::mount_at;
 using engine::mount_drivers;
 using engine::mount_users;
@@ -42,7 +43,7 @@ void check_ours(const std::string& mount_point) {
     throw Error(ErrorKind::kNotFound,
                 mount_point + ": nothing is mounted here");
   }
-  if (mount->type != kDriverType) {
+  if (mount->type != kDriverType && mount->type != kFilesType) {
     throw Error(ErrorKind::kUsage, mount_point + ": what is mounted here (" +
                                        mount->type +
                                        ") is no tree of backstitch");

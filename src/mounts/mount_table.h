@@ -7,7 +7,9 @@
 
 namespace backstitch::engine {
 
+// Of `backstitch mount`, and of `backstitch files mount`.
 inline constexpr const char* kDriverType = "fuse.backstitchfs";
+inline constexpr const char* kFilesType = "fuse.backstitch-files";
 
 struct Mount {
   std::string point;  // absolute, unescaped

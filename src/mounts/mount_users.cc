@@ -1,5 +1,7 @@
 #include "src/mounts/mount_users.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -118,8 +120,16 @@ std::vector<pid_t> mount_drivers(const std::string& mount_point) {
   std::vector<pid_t> pids;
   for (const auto& process : entries("/proc")) {
     const pid_t pid = pid_of(process);
-    if (pid == 0 || first_line(process / "comm") != "backstitchfs") continue;
-    std::istringstream words(read_all(process / "cmdline"));
+    if (pid == 0 || pid == ::getpid()) continue;
+    const std::string program = first_line(process / "comm");
+    if (program != "backstitchfs" && program != "backstitch" &&
+        program != "exe")
+      continue;
+    const std::string line = read_all(process / "cmdline");
+    const std::string serving("\0files\0mount\0", 13);
+    if (program != "backstitchfs" && line.find(serving) == std::string::npos)
+      continue;
+    std::istringstream words(line);
     for (std::string word; std::getline(words, word, '\0');) {
       if (real_mount_point(word) != mount_point) continue;
       pids.push_back(pid);

@@ -13,7 +13,8 @@ namespace backstitch::engine {
 // may see. Each once.
 std::vector<std::string> mount_users(const std::string& mount_point);
 
-// Processes of backstitchfs that were started with this mount point.
+// Processes that serve this mount point: backstitchfs, or `backstitch files
+// mount`, that were started with it.
 std::vector<pid_t> mount_drivers(const std::string& mount_point);
 
 }  // namespace backstitch::engine

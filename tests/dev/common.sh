@@ -12,8 +12,9 @@ die() {
 
 build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
-  libboost-program-options-dev libfuse3-dev libgmock-dev libgtest-dev
-  libnbd-dev libpng-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  libarchive-dev libboost-program-options-dev libfuse3-dev libgmock-dev
+  libgtest-dev libguestfs-dev libnbd-dev libpng-dev libpugixml-dev
+  libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
@@ -22,9 +23,9 @@ demo_packages=(
 )
 test_packages=(
   "${demo_packages[@]}"
-  file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
-  openssh-server openssl ovmf python3-xxhash python3-zstandard qemu-guest-agent
-  strace swtpm swtpm-tools
+  btrfs-progs file libnbd-bin libvirt-clients libvirt-daemon-system lvm2
+  man-db nbdkit ntfs-3g openssh-server openssl ovmf python3-xxhash
+  python3-zstandard qemu-guest-agent strace swtpm swtpm-tools
 )
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)

@@ -60,6 +60,9 @@ def test_bash_completes_commands_and_options():
         script = write_script(place, "bash")
         assert complete(script, "backstitch ver") == ["verify"]
         assert complete(script, "backstitch -q --json unm") == ["unmount"]
+        assert complete(script, "backstitch file") == ["files"]
+        assert complete(script, "backstitch files fi") == ["find", "filesystems"]
+        assert "--print0" in complete(script, "backstitch files find --")
         assert "--json" in complete(script, "backstitch --")
         keep = complete(script, "backstitch prune vm1 --keep-")
         assert "--keep-last" in keep and "--json" not in keep, keep

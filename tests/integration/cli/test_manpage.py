@@ -11,13 +11,17 @@ import support
 from support import run
 
 PAGE = pathlib.Path(os.environ["SOURCE_ROOT"]) / "man" / "backstitch.1.scd"
-OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)")
+# One or two words before the arguments.
+NAME = re.compile(r"[a-z]+(?: [a-z]+)?")
+OPTION = re.compile(r"(?<![\w-])(--?[a-z0][a-z0-9-]*)")
 
 
 def help_commands():
     text = run("--help").stdout
     part = text.split("Commands:\n")[1].split("\n\n")[0]
-    return [line.split()[0] for line in part.splitlines() if line[2] != " "]
+    # The name ends at the two spaces before the summary.
+    return [line.strip().split("  ")[0] for line in part.splitlines()
+            if line[2] != " "]
 
 
 def help_options(*command):
@@ -56,7 +60,8 @@ def page_options(lines):
 
 def page_commands():
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    return {line[3:].split()[0]: line[3:] for line in lines if line.startswith("## ")}
+    return {NAME.match(line[3:])[0]: line[3:] for line in lines
+            if line.startswith("## ")}
 
 
 def test_commands():
@@ -65,7 +70,7 @@ def test_commands():
 
 def test_arguments():
     for command, heading in page_commands().items():
-        usage = run(command, "--help").stdout.splitlines()[0]
+        usage = run(*command.split(), "--help").stdout.splitlines()[0]
         usage = usage.replace("\u2026", "...").replace(" [OPTION...]", "")
         assert usage == f"usage: backstitch {heading}", (usage, heading)
 
@@ -77,7 +82,7 @@ def test_global_options():
 def test_options_of_commands():
     sections = page_sections()
     for command, heading in page_commands().items():
-        expected = help_options(command)
+        expected = help_options(*command.split())
         found = page_options(sections[heading])
         assert expected == found, (command, expected ^ found)
 

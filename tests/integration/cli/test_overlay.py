@@ -57,7 +57,7 @@ def test_wrong_usage():
               status=2, says="--overlay needs --writable")
         fails(*commit(place), status=3, says="not a directory of overlays")
         fails("-r", place / "r", "overlay", "burn", place / "o", status=2,
-              says="no such action")
+              says="unknown command 'overlay burn'")
 
 
 def test_an_overlay_becomes_a_point():

@@ -1,0 +1,19 @@
+// What there is without libguestfs: one clear word.
+#include "format/base/error.h"
+#include "src/files/guest.h"
+
+namespace backstitch::engine {
+
+std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>&) {
+  throw Error(ErrorKind::kUnsupported,
+              "this backstitch was built without libguestfs: install "
+              "libguestfs-dev and libarchive-dev (Debian's names) and build it "
+              "again with -Dlibguestfs=enabled");
+}
+
+void copy_out(Guest&, const std::string&, const std::string&, bool,
+              CopyNotes&) {
+  throw Error(ErrorKind::kUnsupported, "built without libguestfs");
+}
+
+}  // namespace backstitch::engine
