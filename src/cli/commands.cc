@@ -11,7 +11,8 @@ const std::vector<Command>& commands() {
       overlay_command(), boot_command(),       finalize_command(),
       discard_command(), sessions_command(),   restore_command(),
       verify_command(),  diff_command(),       delete_command(),
-      prune_command(),   completion_command(),
+      prune_command(),   run_command(),        metrics_command(),
+      doctor_command(),  completion_command(),
   };
   return table;
 }

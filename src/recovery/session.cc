@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "format/base/error.h"
 #include "format/repository/names.h"
 #include "format/repository/sealed_json.h"
+#include "src/base/state.h"
 
 namespace backstitch::engine {
 namespace {
@@ -120,19 +119,6 @@ bool Session::needs_mount() const {
     return disk.place == DiskPlace::kOverlay ||
            disk.place == DiskPlace::kCopied;
   });
-}
-
-fs::path state_directory() {
-  const auto from = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value != nullptr ? value : "");
-  };
-  if (const fs::path state = from("BACKSTITCH_STATE"); !state.empty())
-    return fs::absolute(state);
-  if (::geteuid() == 0) return "/var/lib/backstitch";
-  if (const fs::path state = from("XDG_STATE_HOME"); !state.empty())
-    return state / "backstitch";
-  return from("HOME") / ".local/state/backstitch";
 }
 
 void save_session(const Session& session) {

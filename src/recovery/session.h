@@ -52,10 +52,6 @@ struct Session {
   bool needs_mount() const;
 };
 
-// The directory of the sessions' files: BACKSTITCH_STATE, else
-// /var/lib/backstitch for root, else $XDG_STATE_HOME/backstitch.
-std::filesystem::path state_directory();
-
 // Writes it durably, in place of what was there.
 void save_session(const Session& session);
 // Throws kNotFound, kDamaged.

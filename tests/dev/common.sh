@@ -13,7 +13,7 @@ die() {
 build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
   libboost-program-options-dev libfuse3-dev libgmock-dev libgtest-dev
-  libnbd-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  libnbd-dev libpugixml-dev libspdlog-dev libtomlplusplus-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
@@ -22,10 +22,11 @@ demo_packages=(
 )
 test_packages=(
   "${demo_packages[@]}"
-  file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
+  binutils debootstrap dpkg-dev file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
   openssh-server openssl ovmf python3-xxhash python3-zstandard qemu-guest-agent
   strace swtpm swtpm-tools
 )
+package_packages=(binutils dpkg-dev)
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(
@@ -68,7 +69,7 @@ build_in() {
   need_packages "${build_packages[@]}"
   if [ ! -f "$directory/build.ninja" ]; then
     say "configuring $directory"
-    meson setup "$directory" -Dwerror=true "$@" >"$directory.log" 2>&1 || {
+    meson setup "$directory" --prefix=/usr --sysconfdir=/etc -Dwerror=true "$@" >"$directory.log" 2>&1 || {
       cat "$directory.log" >&2
       die "meson could not configure $directory"
     }
