@@ -15,6 +15,7 @@ namespace backstitch::cli {
 struct Globals {
   std::string repository;  // -r, or BACKSTITCH_REPOSITORY
   std::string connect;     // -c, or LIBVIRT_DEFAULT_URI
+  std::string log_file;    // --log-file; empty: none
   bool json = false;
   bool quiet = false;
   int verbose = 0;
@@ -51,6 +52,7 @@ Command completion_command();
 Command delete_command();
 Command diff_command();
 Command discard_command();
+Command doctor_command();
 Command files_cat_command();
 Command files_cp_command();
 Command files_diff_command();
@@ -62,10 +64,12 @@ Command files_tar_command();
 Command finalize_command();
 Command init_command();
 Command list_command();
+Command metrics_command();
 Command mount_command();
 Command overlay_command();
 Command prune_command();
 Command restore_command();
+Command run_command();
 Command sessions_command();
 Command show_command();
 Command unmount_command();

@@ -18,7 +18,8 @@ const std::vector<Command>& commands() {
       sessions_command(),    restore_command(),
       verify_command(),      diff_command(),
       delete_command(),      prune_command(),
-      completion_command(),
+      run_command(),         metrics_command(),
+      doctor_command(),      completion_command(),
   };
   return table;
 }

@@ -9,6 +9,7 @@
 #include "src/cli/arguments.h"
 #include "src/cli/commands.h"
 #include "src/cli/suggest.h"
+#include "src/config/config.h"
 
 namespace backstitch::cli {
 
@@ -43,6 +44,8 @@ Options make_global_options() {
       "the repository; else BACKSTITCH_REPOSITORY");
   add("connect,c", po::value<std::string>()->value_name("URI"),
       "the hypervisor; else LIBVIRT_DEFAULT_URI, else qemu:///system");
+  add("log-file", po::value<std::string>()->value_name("FILE"),
+      "append what is logged to a file as well");
   add("json", po::bool_switch(), "print one JSON document");
   add("quiet,q", po::bool_switch(), "no progress; log only errors");
   // Boost takes it over.
@@ -214,13 +217,30 @@ void read_globals(const GlobalValues& values, Invocation& invocation) {
   Globals& globals = invocation.globals;
   globals.repository =
       values.text("repository", from_environment("BACKSTITCH_REPOSITORY", ""));
-  globals.connect = values.text(
-      "connect", from_environment("LIBVIRT_DEFAULT_URI", "qemu:///system"));
+  globals.connect =
+      values.text("connect", from_environment("LIBVIRT_DEFAULT_URI", ""));
+  globals.log_file = values.text("log-file", "");
   globals.json = values.given("json");
   globals.quiet = values.given("quiet");
   globals.verbose = values.count("verbose");
   if (values.given("help")) invocation.action = Invocation::Action::kHelp;
   if (values.given("version")) invocation.action = Invocation::Action::kVersion;
+}
+
+// What neither the command line nor the environment says. A file that is wrong
+// stands in nobody's way who needs nothing of it.
+void read_config(Globals& globals) {
+  if (globals.repository.empty() || globals.connect.empty()) {
+    try {
+      const auto config =
+          engine::load_config_if_there(engine::config_path());
+      if (globals.repository.empty()) globals.repository = config.repository;
+      if (globals.connect.empty()) globals.connect = config.connect;
+    } catch (const Error&) {
+      if (globals.repository.empty()) throw;
+    }
+  }
+  if (globals.connect.empty()) globals.connect = "qemu:///system";
 }
 
 }  // namespace
@@ -253,6 +273,7 @@ Invocation parse_arguments(const Arguments& arguments) {
     throw Error(ErrorKind::kUsage, "no command given; see 'backstitch --help'");
   }
   check_required(*invocation.command, invocation.values);
+  read_config(invocation.globals);
   return invocation;
 }
 

@@ -8,7 +8,7 @@
 
 namespace backstitch::cli {
 
-// -r, -c, --json, -q, -v, --help, --version.
+// -r, -c, --log-file, --json, -q, -v, --help, --version.
 const Options& global_options();
 
 struct Invocation {

@@ -1,8 +1,5 @@
 // backstitch: the command line.
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <clocale>
 #include <csignal>
@@ -18,25 +15,13 @@
 #include "src/cli/exit_code.h"
 #include "src/cli/frame.h"
 #include "src/cli/help.h"
+#include "src/cli/logging.h"
 #include "src/cli/output.h"
 #include "src/libvirt/guard.h"
 
 namespace backstitch::cli {
 
 namespace {
-
-void start_logging(const Globals& globals) {
-  const auto logger = spdlog::stderr_color_mt("backstitch");
-  // A progress bar may stand on the line that a message is written to.
-  const std::string clear = ::isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "";
-  logger->set_pattern(
-      clear + (globals.verbose > 0 ? "%H:%M:%S.%e %^%l%$: %v" : "%^%l%$: %v"));
-  logger->set_level(globals.quiet          ? spdlog::level::err
-                    : globals.verbose == 0 ? spdlog::level::info
-                    : globals.verbose == 1 ? spdlog::level::debug
-                                           : spdlog::level::trace);
-  spdlog::set_default_logger(logger);
-}
 
 // verify and deletion have two files of each point of a chain open at once: the
 // usual limit of 1024 is one of habit (select(2)), not of what there is.
@@ -74,6 +59,7 @@ int run(const std::vector<std::string>& arguments) {
 int report(ErrorKind kind, const std::string& message, bool json) {
   const std::string line = "backstitch: " + format::printable(message) + "\n";
   std::cerr << line << std::flush;
+  log_failure(format::printable(message));
   if (json && !json_printed()) {
     try {
       print_json(

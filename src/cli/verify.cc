@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
@@ -14,6 +15,7 @@
 #include "src/cli/output.h"
 #include "src/cli/storage.h"
 #include "src/cli/verify_boot.h"
+#include "src/records/records.h"
 
 namespace backstitch::cli {
 
@@ -66,6 +68,25 @@ VerifyResult verify(const Target& target, bool quick,
                     : format::verify_point(domain, target.number, options);
   progress.end();
   return result;
+}
+
+// Remembered for each point that was looked at.
+void record(const format::Repository& repository, const Target& target,
+            bool quick, const VerifyResult& result) {
+  const auto numbers = target.number == 0 ? target.domain.points()
+                                          : std::vector{target.number};
+  for (const uint32_t number : numbers) {
+    const bool good =
+        std::ranges::none_of(result.findings, [&](const Finding& finding) {
+          // One that names no point spares none.
+          return finding.points.empty() ||
+                 std::ranges::find(finding.points, number) !=
+                     finding.points.end();
+        });
+    engine::record_verification(
+        repository, target.domain.name(),
+        {number, quick ? "quick" : "full", format::now(), good, ""});
+  }
 }
 
 json finding_json(const std::string& domain, const Finding& finding) {
@@ -122,6 +143,7 @@ int run(const Globals& globals, const Values& values) {
   json findings = json::array();
   for (const auto& target : find_targets(repository, text(values, "point"))) {
     auto result = verify(target, quick, *progress);
+    record(repository, target, quick, result);
     total.points += result.points;
     total.pages += result.pages;
     total.chunks += result.chunks;

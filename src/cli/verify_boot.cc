@@ -11,6 +11,7 @@
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/output.h"
+#include "src/records/records.h"
 #include "src/recovery/trial.h"
 #include "src/recovery/trial_report.h"
 
@@ -131,6 +132,9 @@ int run_verify_boot(const Globals& globals, const Values& values) {
       directory = argument.empty() ? asked / domain : asked;
       engine::save_trial(directory, document, result.screenshot);
     }
+    engine::record_verification(repository, domain,
+                                {point.number(), "boot", format::now(),
+                                 result.up(), directory.string()});
     all_up = all_up && result.up();
     documents.push_back(json(document));
     if (!globals.json) print_result(point, result, directory);

@@ -10,6 +10,7 @@
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/state.h"
 #include "src/base/stop.h"
 #include "src/image/qemu_img.h"
 #include "src/libvirt/connection.h"

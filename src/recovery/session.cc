@@ -3,16 +3,15 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 
 #include "format/base/error.h"
 #include "format/repository/names.h"
 #include "format/repository/sealed_json.h"
+#include "src/base/state.h"
 
 namespace backstitch::engine {
 namespace {
@@ -137,19 +136,6 @@ std::string new_uuid() {
   std::string text = to_hex(ByteView(bytes));
   for (const size_t at : {8, 13, 18, 23}) text.insert(at, "-");
   return text;
-}
-
-fs::path state_directory() {
-  const auto from = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value != nullptr ? value : "");
-  };
-  if (const fs::path state = from("BACKSTITCH_STATE"); !state.empty())
-    return fs::absolute(state);
-  if (::geteuid() == 0) return "/var/lib/backstitch";
-  if (const fs::path state = from("XDG_STATE_HOME"); !state.empty())
-    return state / "backstitch";
-  return from("HOME") / ".local/state/backstitch";
 }
 
 void refuse_throw_away(const Session& session) {

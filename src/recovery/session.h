@@ -57,10 +57,6 @@ struct Session {
 // A random one (RFC 4122, version 4).
 std::string new_uuid();
 
-// The directory of the sessions' files: BACKSTITCH_STATE, else
-// /var/lib/backstitch for root, else $XDG_STATE_HOME/backstitch.
-std::filesystem::path state_directory();
-
 // Throws kUsage for one that is to be thrown away.
 void refuse_throw_away(const Session& session);
 

@@ -5,6 +5,7 @@
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/state.h"
 #include "src/recovery/console_log.h"
 #include "src/recovery/session.h"
 

@@ -14,7 +14,8 @@ build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
   libarchive-dev libboost-program-options-dev libfuse3-dev libgmock-dev
   libgtest-dev libguestfs-dev libnbd-dev libpng-dev libpugixml-dev
-  libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  libspdlog-dev libtomlplusplus-dev libvirt-dev libxxhash-dev libzstd-dev
+  nlohmann-json3-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
@@ -23,10 +24,11 @@ demo_packages=(
 )
 test_packages=(
   "${demo_packages[@]}"
-  btrfs-progs file libnbd-bin libvirt-clients libvirt-daemon-system lvm2
-  man-db nbdkit ntfs-3g openssh-server openssl ovmf python3-xxhash
-  python3-zstandard qemu-guest-agent strace swtpm swtpm-tools
+  binutils btrfs-progs debootstrap dpkg-dev file libnbd-bin libvirt-clients
+  libvirt-daemon-system lvm2 man-db nbdkit ntfs-3g openssh-server openssl ovmf
+  python3-xxhash python3-zstandard qemu-guest-agent strace swtpm swtpm-tools
 )
+package_packages=(binutils dpkg-dev)
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
 bench_packages=(
@@ -69,7 +71,7 @@ build_in() {
   need_packages "${build_packages[@]}"
   if [ ! -f "$directory/build.ninja" ]; then
     say "configuring $directory"
-    meson setup "$directory" -Dwerror=true "$@" >"$directory.log" 2>&1 || {
+    meson setup "$directory" --prefix=/usr --sysconfdir=/etc -Dwerror=true "$@" >"$directory.log" 2>&1 || {
       cat "$directory.log" >&2
       die "meson could not configure $directory"
     }

@@ -1,0 +1,51 @@
+// /etc/backstitch/backstitch.toml: which machines are backed up, how, and what
+// is kept. Described in man/backstitch.1, CONFIGURATION.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "format/repository/retention.h"
+
+namespace backstitch::engine {
+
+// What is done for one machine.
+struct MachinePlan {
+  std::string name;
+  std::string level = "auto";
+  // A new full once the last one is older, in days; 0: never.
+  unsigned full_every_days = 0;
+  // Further words of `backstitch backup`.
+  std::vector<std::string> options;
+  // Disk to file, of a machine that libvirt does not know; else empty.
+  std::map<std::string, std::string> images;
+  format::KeepPolicy keep;      // empty: nothing is deleted
+  std::string verify = "none";  // the new point: "none", "quick", "full"
+  std::string before;           // shell commands; empty: none
+  std::string after;
+};
+
+struct Config {
+  std::string repository;  // empty: not said
+  std::string connect;     // the same
+  std::string metrics;     // a file for Prometheus; empty: none
+  bool all_domains = false;
+  MachinePlan defaults;  // for machines that have no part of their own
+  std::vector<MachinePlan> machines;
+
+  // The part of that name, else the defaults under it.
+  MachinePlan machine(const std::string& name) const;
+};
+
+// BACKSTITCH_CONFIG, else /etc/backstitch/backstitch.toml.
+std::filesystem::path config_path();
+
+// Throws kNotFound where there is none, and kUsage with file and line on what
+// is no TOML, an unknown key, or a value that cannot be.
+Config load_config(const std::filesystem::path& path);
+// An empty one where there is none.
+Config load_config_if_there(const std::filesystem::path& path);
+
+}  // namespace backstitch::engine
