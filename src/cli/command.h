@@ -48,6 +48,7 @@ struct Command {
 Command backup_command();
 Command boot_command();
 Command completion_command();
+Command copy_to_command();
 Command delete_command();
 Command diff_command();
 Command discard_command();
@@ -57,6 +58,7 @@ Command list_command();
 Command mount_command();
 Command overlay_command();
 Command prune_command();
+Command repair_command();
 Command restore_command();
 Command sessions_command();
 Command show_command();

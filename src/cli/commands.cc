@@ -10,8 +10,9 @@ const std::vector<Command>& commands() {
       show_command(),    mount_command(),      unmount_command(),
       overlay_command(), boot_command(),       finalize_command(),
       discard_command(), sessions_command(),   restore_command(),
-      verify_command(),  diff_command(),       delete_command(),
-      prune_command(),   completion_command(),
+      verify_command(),  repair_command(),     diff_command(),
+      copy_to_command(), delete_command(),     prune_command(),
+      completion_command(),
   };
   return table;
 }
