@@ -84,6 +84,15 @@ void File::write_at(uint64_t offset, ByteView bytes) const {
   }
 }
 
+void File::resize(uint64_t size) const {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+    throw system_error(errno, "resize " + path_.string());
+}
+
+void File::drop_cache() const {
+  ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+}
+
 void File::sync() const {
   if (::fsync(fd_.get()) != 0)
     throw system_error(errno, "make " + path_.string() + " durable");

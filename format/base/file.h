@@ -47,10 +47,15 @@ class File {
   // Fills `out` from `offset`; a file that ends before is kDamaged.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
   void write_at(uint64_t offset, ByteView bytes) const;
+  // Cuts the file, or lets it grow by a hole.
+  void resize(uint64_t size) const;
   // Data and metadata on stable storage.
   void sync() const;
   // Asks the kernel to start writing a range back; a hint, never fails.
   void start_writeback(uint64_t offset, uint64_t length) const;
+  // What was synced may leave the page cache, so that the next read comes from
+  // the storage; a hint, never fails.
+  void drop_cache() const;
   // Makes a range read as zeroes and gives its blocks back where the file
   // system can do that; elsewhere writes zeroes.
   void punch_hole(uint64_t offset, uint64_t length) const;

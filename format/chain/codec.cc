@@ -105,6 +105,17 @@ void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out) {
   if (length != out.size()) throw bad_chunk("decoded length differs");
 }
 
+void check_stored(const Ref& ref, ByteView stored) {
+  if (stored.size() != ref.length) throw bad_chunk("length differs");
+  if (ref.codec == Codec::kStored) {
+    if (hash_of(stored) != ref.hash) throw bad_chunk("hash differs");
+    return;
+  }
+  thread_local std::array<std::byte, kChunkBytes> decoded;
+  decode_chunk(ref.codec, stored, decoded);
+  if (hash_of(decoded) != ref.hash) throw bad_chunk("hash differs");
+}
+
 std::string zstd_version() { return ZSTD_versionString(); }
 
 }  // namespace backstitch::format

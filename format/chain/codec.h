@@ -46,6 +46,10 @@ class ChunkEncoder {
 // frame is broken or does not fill the chunk exactly. Thread-safe.
 void decode_chunk(Codec codec, ByteView stored, std::span<std::byte> out);
 
+// Throws kDamaged unless `stored` is what `ref`, of a page or a chunk, names.
+// Thread-safe.
+void check_stored(const Ref& ref, ByteView stored);
+
 // "1.5.4": what runs, for the manifest.
 std::string zstd_version();
 

@@ -92,6 +92,13 @@ Page DiskStore::read_page(const Ref& ref, int level) const {
   return page;
 }
 
+void DiskStore::read_stored(const Ref& ref, std::span<std::byte> out) const {
+  reading(ref, [&](const File& file) {
+    file.read_at(ref.offset, out);
+    check_stored(ref, out);
+  });
+}
+
 std::shared_ptr<const Page> DiskStore::page(const Ref& ref, int level) const {
   const StoredKey key{number_, ref.point, ref.offset | 1};
   auto page = caches_->pages_.get(key, sizeof(Page), [&] {

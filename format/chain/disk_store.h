@@ -68,6 +68,9 @@ class DiskStore : public PageSource {
   // A part of a chunk, through the chunk cache: decoded once however many ask.
   void read_part(const Ref& ref, uint64_t begin,
                  std::span<std::byte> out) const;
+  // The bytes of a page or chunk as they are stored (`out` has ref.length), for
+  // those who copy them; they passed all checks that reading them would make.
+  void read_stored(const Ref& ref, std::span<std::byte> out) const;
   // Decodes a chunk into the cache.
   void prefetch(const Ref& ref) const;
 

@@ -11,6 +11,7 @@
 
 #include "format/base/error.h"
 #include "format/repository/names.h"
+#include "format/repository/shared_file.h"
 #include "format/repository/writer_lock.h"
 
 namespace backstitch::format {
@@ -26,25 +27,6 @@ MapRoot map_of(const DiskManifest* disk) {
 FileHeader with_kind(FileHeader header, FileKind kind) {
   header.kind = kind;
   return header;
-}
-
-// Whether a file is there and has exactly this content, now.
-bool holds(const fs::path& path, std::string_view content) {
-  constexpr uint64_t kPiece = 1 << 20;
-  try {
-    const File file = File::open(path, O_RDONLY);
-    if (file.size() != content.size()) return false;
-    Bytes piece(std::min<uint64_t>(kPiece, content.size()));
-    for (uint64_t at = 0; at < content.size(); at += piece.size()) {
-      piece.resize(std::min<uint64_t>(kPiece, content.size() - at));
-      file.read_at(at, piece);
-      if (std::memcmp(piece.data(), content.data() + at, piece.size()) != 0)
-        return false;
-    }
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
 }
 
 PointId random_id() {
@@ -292,8 +274,6 @@ void PointWriter::add_file(const std::string& name, std::string_view content) {
   manifest_.files.push_back(file);
 }
 
-// Kernels and firmware hardly ever change: one inode then serves all points,
-// and goes with the last of them.
 bool PointWriter::link_from_parent(const SideFile& file,
                                    std::string_view content) const {
   if (plan_.bases.empty()) return false;
@@ -301,9 +281,8 @@ bool PointWriter::link_from_parent(const SideFile& file,
   const auto& files = parent.manifest().files;
   const auto known = std::ranges::find(files, file.name, &SideFile::name);
   if (known == files.end() || known->hash != file.hash) return false;
-  const fs::path source = parent.path() / file.name;
-  const fs::path target = directory_ / file.name;
-  return holds(source, content) && ::link(source.c_str(), target.c_str()) == 0;
+  return link_if_same(parent.path() / file.name, directory_ / file.name,
+                      content);
 }
 
 // What nobody can open is no point: a success that turns out to be none when

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "format/map/walk.h"
 #include "format/repository/repository.h"
 
 namespace backstitch::format {
@@ -23,12 +24,28 @@ struct Finding {
   std::vector<uint32_t> points;  // whose disks are affected
 };
 
+// A page or chunk that is damaged, for those who can mend it.
+struct DamagedRef {
+  std::string disk;
+  Ref ref;
+  Position at;
+};
+// Bytes of a file that must be zero, since nothing refers to them, and are not.
+struct StrayBytes {
+  std::string file;  // DOMAIN/POINT/FILE
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
 struct VerifyOptions {
   bool quick = false;    // structure only: manifests, headers, pages, bounds
   unsigned threads = 0;  // 0: all cores
   // Called from time to time, from any one thread, with the stored bytes that
   // were checked so far. Throwing from it stops the run.
   std::function<void(uint64_t bytes)> progress;
+  // Called from one thread for each of them; findings sum them up.
+  std::function<void(const DamagedRef&)> damaged;
+  std::function<void(const StrayBytes&)> stray;
 };
 
 struct VerifyResult {

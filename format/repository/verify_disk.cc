@@ -101,6 +101,7 @@ class IslandCheck {
   std::map<Key, Tiles> tiles_;
   bool pages_damaged_ = false;
   std::vector<Finding> strays_;
+  std::vector<StrayBytes> stray_bytes_;
   Batch batch_;
   std::atomic<uint64_t> chunk_bytes_ = 0;
   struct Damage {
@@ -201,6 +202,7 @@ void IslandCheck::check_gap(Tiles& tiles, uint64_t end) {
   finding.what = tiles.name + ": bytes at offset " + std::to_string(*stray) +
                  " belong to nothing and are not zero";
   finding.disk = island_.disk;
+  stray_bytes_.push_back({tiles.name, *stray, end});
   strays_.push_back(std::move(finding));
 }
 
@@ -212,6 +214,8 @@ void IslandCheck::close_tiles() {
     if (tiles.file) check_gap(tiles, tiles.length);
   }
   std::ranges::move(strays_, std::back_inserter(result_.findings));
+  if (!options_.stray) return;
+  for (const StrayBytes& bytes : stray_bytes_) options_.stray(bytes);
 }
 
 std::vector<uint32_t> IslandCheck::holders_of(const Ref& ref,
@@ -237,6 +241,7 @@ std::vector<uint32_t> IslandCheck::holders_of(const Ref& ref,
 
 void IslandCheck::add_damage(const Ref& ref, Position at,
                              const std::string& what) {
+  if (options_.damaged) options_.damaged({island_.disk, ref, at});
   Finding finding;
   const bool is_page = ref.kind == RefKind::kPage;
   finding.file = domain_.name() + "/" + point_name(ref.point) + "/" +

@@ -49,6 +49,7 @@ struct Command {
 Command backup_command();
 Command boot_command();
 Command completion_command();
+Command copy_to_command();
 Command delete_command();
 Command diff_command();
 Command discard_command();
@@ -68,6 +69,7 @@ Command metrics_command();
 Command mount_command();
 Command overlay_command();
 Command prune_command();
+Command repair_command();
 Command restore_command();
 Command run_command();
 Command sessions_command();
