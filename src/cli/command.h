@@ -19,8 +19,11 @@ struct Globals {
   bool quiet = false;
   int verbose = 0;
 
-  // Throws kUsage when none was named.
+  // Throws kUsage when none was named. It may be an archive, which is only
+  // read.
   format::Repository open_repository() const;
+  // The same for commands that write: throws kUnsupported for an archive.
+  format::Repository open_own_repository() const;
 };
 
 using Options = boost::program_options::options_description;
@@ -52,6 +55,7 @@ Command delete_command();
 Command diff_command();
 Command discard_command();
 Command finalize_command();
+Command import_command();
 Command init_command();
 Command list_command();
 Command mount_command();

@@ -80,7 +80,7 @@ int run(const Globals& globals, const Values& values) {
                 "overlay " + text(values, "action") +
                     ": no such action; there is: overlay commit");
   }
-  const auto repository = globals.open_repository();
+  const auto repository = globals.open_own_repository();
   const auto directory = OverlayDirectory::open(
       std::filesystem::absolute(text(values, "dir")), false);
   const auto names = texts(values, "point");

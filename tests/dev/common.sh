@@ -13,7 +13,8 @@ die() {
 build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
   libboost-program-options-dev libfuse3-dev libgmock-dev libgtest-dev
-  libnbd-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  liblz4-dev libnbd-dev libpugixml-dev libspdlog-dev libvirt-dev libxxhash-dev libzstd-dev nlohmann-json3-dev
+  zlib1g-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
@@ -23,8 +24,8 @@ demo_packages=(
 test_packages=(
   "${demo_packages[@]}"
   file libnbd-bin libvirt-clients libvirt-daemon-system man-db nbdkit
-  openssh-server openssl ovmf python3-xxhash python3-zstandard qemu-guest-agent
-  strace swtpm swtpm-tools
+  openssh-server openssl ovmf python3-lz4 python3-xxhash python3-zstandard
+  qemu-guest-agent strace swtpm swtpm-tools virtnbdbackup
 )
 lint_packages=(clang clang-format clang-tidy git shellcheck)
 fuzz_packages=(clang libclang-rt-14-dev llvm)
