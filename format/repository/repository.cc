@@ -139,8 +139,9 @@ Manifest load_manifest(const fs::path& path) {
 
 // --- Point ---
 
-std::shared_ptr<const ChainImage> Point::image(
+std::shared_ptr<const DiskImage> Point::image(
     const std::string& disk, const std::shared_ptr<Caches>& caches) const {
+  if (content_) return content_->image(disk);
   return image(
       std::make_shared<const DiskStore>(path_.parent_path(), disk, caches));
 }
@@ -149,8 +150,7 @@ std::shared_ptr<const ChainImage> Point::image(
     const std::shared_ptr<const DiskStore>& store) const {
   const DiskManifest* disk = manifest_->disk(store->disk());
   if (disk == nullptr) {
-    throw Error(ErrorKind::kNotFound, path_.parent_path().filename().string() +
-                                          "@" + std::to_string(number()) +
+    throw Error(ErrorKind::kNotFound, printable(domain_) + "@" + std::to_string(number()) +
                                           " has no disk " +
                                           printable(store->disk()));
   }
@@ -164,6 +164,7 @@ std::string Point::side_file(const std::string& name) const {
     throw Error(ErrorKind::kNotFound,
                 point_name(number()) + " has no file " + printable(name));
   }
+  if (content_) return content_->side_file(name);
   std::string text = read_text(path_ / name, found->size_bytes);
   if (text.size() != found->size_bytes || hash_of(text) != found->hash) {
     throw Error(ErrorKind::kDamaged, path_.parent_path().filename().string() +
@@ -176,16 +177,30 @@ std::string Point::side_file(const std::string& name) const {
 // --- Domain ---
 
 bool Domain::has_point(uint32_t number) const {
+  if (source_) {
+    const auto numbers = source_->points();
+    return std::ranges::find(numbers, number) != numbers.end();
+  }
   return is_surely_there(path_ / point_name(number) / kManifestFile);
 }
 
+fs::path Domain::record(uint32_t number) const {
+  return source_ ? source_->record(number)
+                 : path_ / point_name(number) / kManifestFile;
+}
+
 std::vector<uint32_t> Domain::points() const {
+  if (source_) return source_->points();
   std::vector<uint32_t> numbers = numbers_in(path_);
   std::erase_if(numbers, [&](uint32_t number) { return !has_point(number); });
   return numbers;
 }
 
 uint32_t Domain::latest() const {
+  if (source_) {
+    const auto numbers = source_->points();
+    return numbers.empty() ? 0 : numbers.back();
+  }
   // Mostly the highest number is a point: no list of all the others then.
   const uint32_t highest = highest_number_in(path_);
   if (highest == 0 || has_point(highest)) return highest;
@@ -194,7 +209,9 @@ uint32_t Domain::latest() const {
   return numbers.empty() ? 0 : numbers.back();
 }
 
-uint32_t Domain::last_number() const { return highest_number_in(path_); }
+uint32_t Domain::last_number() const {
+  return source_ ? latest() : highest_number_in(path_);
+}
 
 Point Domain::open_point(uint32_t number) const {
   const Error missing(
@@ -202,6 +219,12 @@ Point Domain::open_point(uint32_t number) const {
       printable(name_) + " has no point " + std::to_string(number));
   Point point;
   point.path_ = path_ / point_name(number);
+  point.domain_ = name_;
+  if (source_) {
+    point.content_ = source_->open(number);
+    point.manifest_ = {point.content_, &point.content_->manifest()};
+    return point;
+  }
   const fs::path manifest = point.path_ / kManifestFile;
   if (!is_there(manifest)) throw missing;
   auto lock = std::make_shared<const File>(File::open(manifest, O_RDONLY));
@@ -252,6 +275,7 @@ uint32_t Domain::select(const std::string& selector) const {
 
 std::vector<Manifest> Domain::remains() const {
   std::vector<Manifest> found;
+  if (source_) return found;
   for (const uint32_t number : numbers_in(path_)) {
     for (const char* name : {"deleted.json", "remains.json"}) {
       const fs::path path = path_ / point_name(number) / name;
@@ -314,7 +338,29 @@ Repository Repository::open(const fs::path& path) {
   }
 }
 
+Repository Repository::of_archive(fs::path path, std::string id,
+                                  std::vector<Domain> domains) {
+  Repository archive(std::move(path), std::move(id));
+  archive.archive_ =
+      std::make_shared<const std::vector<Domain>>(std::move(domains));
+  return archive;
+}
+
+void Repository::check_writable() const {
+  if (!is_archive()) return;
+  throw Error(ErrorKind::kUnsupported,
+              path_.string() +
+                  ": is an archive of virtnbdbackup, which is only read; "
+                  "`backstitch import` brings its points into a repository");
+}
+
+bool Repository::has_domain(const std::string& name) const {
+  if (!is_archive()) return is_there(path_ / name / "lock");
+  return std::ranges::find(*archive_, name, &Domain::name) != archive_->end();
+}
+
 std::vector<Domain> Repository::domains() const {
+  if (is_archive()) return *archive_;
   std::vector<Domain> found;
   for (const std::string& name : entries(path_)) {
     if (name[0] != '.' && is_there(path_ / name / "lock"))
@@ -326,14 +372,16 @@ std::vector<Domain> Repository::domains() const {
 
 Domain Repository::domain(const std::string& name) const {
   check_domain_name(name);
-  if (!is_there(path_ / name / "lock")) {
+  if (!has_domain(name)) {
     throw Error(ErrorKind::kNotFound,
                 path_.string() + ": has no domain \"" + printable(name) + "\"");
   }
+  if (is_archive()) return *std::ranges::find(*archive_, name, &Domain::name);
   return Domain(path_ / name, name);
 }
 
 Domain Repository::create_domain(const std::string& name) const {
+  check_writable();
   check_domain_name(name);
   const fs::path path = path_ / name;
   // Synced also when it is there: who made it may have been killed before.
@@ -347,7 +395,7 @@ Repository::PointName Repository::resolve(const std::string& point) const {
   std::string name = point;
   std::string selector = "latest";
   // A domain may have an '@' in its name.
-  if (at != std::string::npos && !is_there(path_ / point / "lock")) {
+  if (at != std::string::npos && !has_domain(point)) {
     name = point.substr(0, at);
     selector = point.substr(at + 1);
   }

@@ -3,6 +3,8 @@
 //   Repository ── Domain (a directory) ── Point (a manifest and its files)
 //
 // All three are cheap, copyable views; nothing is read before it is asked for.
+// A repository may also stand for an archive in another format
+// (point_source.h), which can be read in the same way but not written.
 #pragma once
 
 #include <filesystem>
@@ -12,6 +14,7 @@
 
 #include "format/chain/chain_image.h"
 #include "format/repository/manifest.h"
+#include "format/repository/point_source.h"
 
 namespace backstitch::format {
 
@@ -22,8 +25,10 @@ class Point {
   const Manifest& manifest() const { return *manifest_; }
   uint32_t number() const { return manifest_->point; }
   const std::filesystem::path& path() const { return path_; }
+  // The name that its domain has now.
+  const std::string& domain() const { return domain_; }
   // A disk as it was at this point. Throws kNotFound.
-  std::shared_ptr<const ChainImage> image(
+  std::shared_ptr<const DiskImage> image(
       const std::string& disk, const std::shared_ptr<Caches>& caches) const;
   // The same over a store that several points share.
   std::shared_ptr<const ChainImage> image(
@@ -34,20 +39,30 @@ class Point {
  private:
   friend class Domain;
   std::filesystem::path path_;
+  std::string domain_;
   std::shared_ptr<const Manifest> manifest_;
   std::shared_ptr<const void> lock_;
+  std::shared_ptr<const PointContent> content_;  // null: the format's own
 };
 
 class Domain {
  public:
-  Domain(std::filesystem::path path, std::string name)
-      : path_(std::move(path)), name_(std::move(name)) {}
+  // `source` is null for the format's own domains.
+  Domain(std::filesystem::path path, std::string name,
+         std::shared_ptr<const PointSource> source = nullptr)
+      : path_(std::move(path)),
+        name_(std::move(name)),
+        source_(std::move(source)) {}
 
   const std::string& name() const { return name_; }
   const std::filesystem::path& path() const { return path_; }
+  // Null for the format's own domains.
+  const PointSource* source() const { return source_.get(); }
 
   // Numbers of the committed points, ascending. Reads directories only.
   std::vector<uint32_t> points() const;
+  // The file whose presence makes the point.
+  std::filesystem::path record(uint32_t number) const;
   // The highest of them, 0 if there is none; looks at no other.
   uint32_t latest() const;
   // Highest number ever used by a directory that still exists, 0 if none.
@@ -72,6 +87,7 @@ class Domain {
 
   std::filesystem::path path_;
   std::string name_;
+  std::shared_ptr<const PointSource> source_;
 };
 
 class Repository {
@@ -80,15 +96,21 @@ class Repository {
   static Repository create(const std::filesystem::path& path);
   // Throws kNotFound when there is none, kUnsupported when it is newer.
   static Repository open(const std::filesystem::path& path);
+  // Stands for an archive in another format; all domains have a source.
+  static Repository of_archive(std::filesystem::path path, std::string id,
+                               std::vector<Domain> domains);
 
   const std::filesystem::path& path() const { return path_; }
   const std::string& id() const { return id_; }  // 32 hexadecimal digits
+  bool is_archive() const { return archive_ != nullptr; }
+  // Throws kUnsupported for an archive.
+  void check_writable() const;
 
   // Domains that have a directory, by name.
   std::vector<Domain> domains() const;
   // Throws kUsage on a bad name, kNotFound when it has no directory.
   Domain domain(const std::string& name) const;
-  // The same, made if it is not there.
+  // The same, made if it is not there. Throws kUnsupported for an archive.
   Domain create_domain(const std::string& name) const;
 
   // DOMAIN[@SELECTOR], selector "latest" when it is left out.
@@ -101,8 +123,11 @@ class Repository {
  private:
   Repository(std::filesystem::path path, std::string id)
       : path_(std::move(path)), id_(std::move(id)) {}
+  bool has_domain(const std::string& name) const;
+
   std::filesystem::path path_;
   std::string id_;
+  std::shared_ptr<const std::vector<Domain>> archive_;  // null: our own
 };
 
 }  // namespace backstitch::format

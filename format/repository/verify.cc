@@ -105,6 +105,7 @@ void add_manifest(Islands& islands, const Manifest& manifest, bool live) {
 }  // namespace
 
 VerifyResult verify_domain(const Domain& domain, const VerifyOptions& options) {
+  if (domain.source() != nullptr) return domain.source()->verify(0, options);
   VerifyResult result;
   find_lost_points(domain, result);
   const Contents contents = open_domain(domain, result);
@@ -127,6 +128,8 @@ VerifyResult verify_domain(const Domain& domain, const VerifyOptions& options) {
 
 VerifyResult verify_point(const Domain& domain, uint32_t number,
                           const VerifyOptions& options) {
+  if (domain.source() != nullptr)
+    return domain.source()->verify(number, options);
   VerifyResult result;
   const Point point = domain.open_point(number);
   result.points = 1;

@@ -66,8 +66,20 @@ void sweep(const Domain& domain) {
 
 }  // namespace
 
-WriterLock::WriterLock(const Domain& domain)
-    : file_(File::open(domain.path() / "lock", O_RDWR | O_CREAT)) {
+namespace {
+
+File open_lock(const Domain& domain) {
+  if (domain.source() != nullptr) {
+    throw Error(ErrorKind::kUnsupported,
+                printable(domain.name()) +
+                    ": lies in an archive, which is only read");
+  }
+  return File::open(domain.path() / "lock", O_RDWR | O_CREAT);
+}
+
+}  // namespace
+
+WriterLock::WriterLock(const Domain& domain) : file_(open_lock(domain)) {
   if (::flock(file_.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK)
       throw system_error(errno, "lock " + file_.path().string());

@@ -60,8 +60,7 @@ DiskHandle Overlays::open(const format::Point& point, const std::string& disk) {
   const auto known =
       images_.with([&](Images& images) { return images.open[key].lock(); });
   if (known) return {known, known};
-  const OverlayDirectory::Entry entry{
-      point.path().parent_path().filename().string(), point.number(), disk};
+  const OverlayDirectory::Entry entry{point.domain(), point.number(), disk};
   auto image = std::make_shared<OverlayImage>(
       images_below_->open(point, disk).image,
       [this, entry, identity = identity(point.manifest(), disk)] {

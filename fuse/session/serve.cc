@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "format/base/error.h"
+#include "format/sparsestream/archive.h"
 #include "fuse/session/exit_code.h"
 #include "fuse/session/kernel_readahead.h"
 #include "fuse/session/log.h"
@@ -121,7 +122,7 @@ void mount_and_serve(const CommandLine& line, Startup& startup) {
   limit_memory_pools();
   if (options.writable) serve_block_devices();
   const auto repository =
-      format::Repository::open(canonical_repository(line.repository));
+      format::open_repository(canonical_repository(line.repository));
   check_fuse(options);
   const fs::path mount_point =
       prepare_mount_point(line.mount_point, repository.path(), options);

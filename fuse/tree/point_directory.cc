@@ -32,11 +32,6 @@ FilePointer find_name(const std::vector<FilePointer>& files,
 
 }  // namespace
 
-std::filesystem::path manifest_path(const format::Domain& domain,
-                                    uint32_t number) {
-  return domain.path() / format::point_name(number) / "point.json";
-}
-
 PointDirectory::PointDirectory(format::Domain domain, uint32_t number,
                                ImageFactory& images)
     : domain_(std::move(domain)), number_(number), images_(images) {
@@ -73,7 +68,7 @@ std::string PointDirectory::label() const {
 }
 
 std::optional<PointDirectory::Stamp> PointDirectory::stamp() const {
-  const std::filesystem::path path = manifest_path(domain_, number_);
+  const std::filesystem::path path = domain_.record(number_);
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return Stamp{static_cast<uint64_t>(status.st_dev),

@@ -34,10 +34,6 @@ struct FileEntry {
 };
 using FilePointer = std::shared_ptr<const FileEntry>;
 
-// Whose presence makes a directory a point.
-std::filesystem::path manifest_path(const format::Domain& domain,
-                                    uint32_t number);
-
 // A locked point and the images that were opened from it. Thread-safe.
 class HeldPoint {
  public:

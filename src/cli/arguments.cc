@@ -1,6 +1,7 @@
 #include "src/cli/arguments.h"
 
 #include "format/base/error.h"
+#include "format/sparsestream/archive.h"
 
 namespace backstitch::cli {
 
@@ -10,7 +11,13 @@ format::Repository Globals::open_repository() const {
                 "no repository named; use -r REPOSITORY or set "
                 "BACKSTITCH_REPOSITORY");
   }
-  return format::Repository::open(repository);
+  return format::open_repository(repository);
+}
+
+format::Repository Globals::open_own_repository() const {
+  auto opened = open_repository();
+  opened.check_writable();
+  return opened;
 }
 
 std::string text(const Values& values, const std::string& name) {

@@ -43,7 +43,7 @@ void check_one_source(const Values& values) {
 int estimate(const Globals& globals, const Values& values) {
   const std::string domain = text(values, "domain");
   const auto estimates =
-      engine::estimate_domain(globals.open_repository(), globals.connect,
+      engine::estimate_domain(globals.open_own_repository(), globals.connect,
                               domain_backup_request(values, domain));
   auto list = json::array();
   Table table({{"DISK"}, {"TO READ", Table::Align::kRight}, {"HOW"}});
@@ -76,13 +76,13 @@ int run(const Globals& globals, const Values& values) {
   if (!domain.empty()) {
     if (flag(values, "estimate")) return estimate(globals, values);
     const auto request = domain_backup_request(values, domain);
-    const auto repository = globals.open_repository();
+    const auto repository = globals.open_own_repository();
     const auto progress = make_progress(globals);
     result =
         engine::backup_domain(repository, globals.connect, request, *progress);
   } else {
     const auto request = image_backup_request(values);
-    const auto repository = globals.open_repository();
+    const auto repository = globals.open_own_repository();
     const auto progress = make_progress(globals);
     result.manifest = engine::backup_images(repository, request, *progress);
   }

@@ -44,7 +44,7 @@ class AllDomains {
   AllDomains(const Globals& globals, const Values& values)
       : globals_(globals),
         values_(values),
-        repository_(globals.open_repository()),
+        repository_(globals.open_own_repository()),
         names_(engine::Connection(globals.connect).domain_names()),
         outcomes_(names_.size()) {}
 

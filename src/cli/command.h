@@ -20,8 +20,11 @@ struct Globals {
   bool quiet = false;
   int verbose = 0;
 
-  // Throws kUsage when none was named.
+  // Throws kUsage when none was named. It may be an archive, which is only
+  // read.
   format::Repository open_repository() const;
+  // The same for commands that write: throws kUnsupported for an archive.
+  format::Repository open_own_repository() const;
 };
 
 using Options = boost::program_options::options_description;
@@ -63,6 +66,7 @@ Command files_ls_command();
 Command files_mount_command();
 Command files_tar_command();
 Command finalize_command();
+Command import_command();
 Command init_command();
 Command list_command();
 Command metrics_command();

@@ -73,7 +73,7 @@ class Copy {
       : json_(globals.json),
         dry_run_(flag(values, "dry-run")),
         as_(text(values, "as")),
-        source_(globals.open_repository()),
+        source_(globals.open_own_repository()),
         progress_(make_progress(globals)) {
     const std::string bandwidth = text(values, "bandwidth");
     if (!bandwidth.empty())

@@ -45,7 +45,7 @@ uint64_t remove(const Victims& victims, bool dry_run) {
 }
 
 int run(const Globals& globals, const Values& values) {
-  const auto repository = globals.open_repository();
+  const auto repository = globals.open_own_repository();
   const bool dry_run = flag(values, "dry-run");
   uint64_t freed = 0;
   nlohmann::json deleted = nlohmann::json::array();

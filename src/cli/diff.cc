@@ -9,6 +9,7 @@
 #include "format/base/units.h"
 #include "format/map/walk.h"
 #include "format/repository/names.h"
+#include "src/archive/image_diff.h"
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
@@ -28,6 +29,13 @@ struct Side {
 
   const format::DiskManifest* disk(const std::string& name) const {
     return point.manifest().disk(name);
+  }
+  // Of an archive.
+  engine::ImageSource::Image image(
+      const std::string& name,
+      const std::shared_ptr<format::Caches>& caches) const {
+    return std::dynamic_pointer_cast<const format::SparsestreamImage>(
+        point.image(name, caches));
   }
 };
 
@@ -63,8 +71,6 @@ DiskDiff diff_disk(const Side& a, const Side& b, const std::string& name,
     return result;
   }
   const uint64_t end = std::max(result.size_a, result.size_b);
-  const auto pages_a = a.domain.store(name, caches);
-  const auto pages_b = b.domain.store(name, caches);
   const auto differs = [&](uint64_t first, uint64_t count) {
     engine::check_stop();
     const uint64_t offset = first * format::kChunkBytes;
@@ -73,6 +79,12 @@ DiskDiff diff_disk(const Side& a, const Side& b, const std::string& name,
     result.ranges.push_back({offset, length});
     result.changed_bytes += length;
   };
+  if (a.domain.source() != nullptr) {
+    engine::diff_images(a.image(name, caches), b.image(name, caches), differs);
+    return result;
+  }
+  const auto pages_a = a.domain.store(name, caches);
+  const auto pages_b = b.domain.store(name, caches);
   format::diff(*pages_a, disk_a->map(), *pages_b, disk_b->map(), differs);
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "format/base/units.h"
 #include "format/repository/names.h"
+#include "format/sparsestream/archive.h"
 #include "src/cli/arguments.h"
 #include "src/cli/backup_report.h"
 #include "src/cli/exit_code.h"
@@ -50,7 +51,7 @@ engine::DomainBackupResult protect(const FinalizeResult& result,
   request.domain = result.session.uuid;
   request.name = result.session.domain;
   return engine::backup_domain(
-      format::Repository::open(result.session.repository), result.session.uri,
+      format::open_repository(result.session.repository), result.session.uri,
       request, progress);
 }
 

@@ -5,6 +5,7 @@
 
 #include "format/base/units.h"
 #include "format/repository/names.h"
+#include "format/sparsestream/archive.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/listing.h"
@@ -42,8 +43,10 @@ std::string short_level(format::Level level) {
   return "";
 }
 
-std::string short_consistency(const std::string& consistency) {
-  return consistency == "agent-frozen" ? "frozen" : consistency;
+std::string state_of(const format::Manifest& manifest) {
+  if (!format::why_stale(manifest).empty()) return "possibly stale";
+  return manifest.consistency == "agent-frozen" ? "frozen"
+                                                : manifest.consistency;
 }
 
 // --- all domains ---
@@ -116,6 +119,7 @@ json point_json(const ListedPoint& point) {
           {"parent", manifest.parent},
           {"chain", manifest.chain},
           {"consistency", manifest.consistency},
+          {"possibly_stale", !format::why_stale(manifest).empty()},
           {"disks", disks},
           {"virtual_bytes", virtual_bytes(manifest)},
           {"changed_bytes", changed_bytes(manifest)},
@@ -137,7 +141,7 @@ std::vector<std::string> point_row(const ListedPoint& point) {
   return {std::to_string(point.number),
           local_minute(manifest.time),
           short_level(manifest.level),
-          short_consistency(manifest.consistency),
+          state_of(manifest),
           std::to_string(manifest.disks.size()),
           format_bytes(virtual_bytes(manifest)),
           format_bytes(changed_bytes(manifest)),

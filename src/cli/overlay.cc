@@ -75,7 +75,7 @@ void drop(const OverlayDirectory& directory,
 }
 
 int run(const Globals& globals, const Values& values) {
-  const auto repository = globals.open_repository();
+  const auto repository = globals.open_own_repository();
   const auto directory = OverlayDirectory::open(
       std::filesystem::absolute(text(values, "dir")), false);
   const auto names = texts(values, "point");

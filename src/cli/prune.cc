@@ -115,7 +115,7 @@ void report_text(const std::vector<Verdict>& verdicts, size_t deleted,
 
 int run(const Globals& globals, const Values& values) {
   const auto policy = policy_of(values);
-  const auto repository = globals.open_repository();
+  const auto repository = globals.open_own_repository();
   const auto domain = repository.domain(text(values, "domain"));
   const bool dry_run = flag(values, "dry-run");
   // Judged under the lock: no point appears between verdict and deletion. A dry

@@ -133,7 +133,7 @@ class Run {
   Run(const Globals& globals, const Values& values)
       : json_(globals.json),
         dry_run_(flag(values, "dry-run")),
-        repository_(globals.open_repository()),
+        repository_(globals.open_own_repository()),
         targets_(find_targets(repository_, texts(values, "point"))),
         sources_(values),
         progress_(make_progress(globals)) {

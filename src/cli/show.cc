@@ -5,6 +5,7 @@
 
 #include "format/base/units.h"
 #include "format/repository/names.h"
+#include "format/sparsestream/archive.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/listing.h"
@@ -65,7 +66,8 @@ void add_disk(const DiskManifest& disk, Lines& lines) {
           (zeroed == 0 ? "" : ", " + format_bytes(zeroed) + " of it to zero"));
   lines.add("  stored", format_bytes(disk.data_length) + " of data, " +
                             format_bytes(disk.map_length) + " of map");
-  for (const auto& [key, value] : disk.source) lines.add("  " + key, value);
+  for (const auto& [key, value] : disk.source)
+    if (key != format::kPossiblyStale) lines.add("  " + key, value);
 }
 
 std::string describe(const format::Domain& domain, const Manifest& manifest) {
@@ -75,6 +77,7 @@ std::string describe(const format::Domain& domain, const Manifest& manifest) {
   lines.add("time", local_time(manifest.time));
   lines.add("level", level_text(manifest));
   lines.add("consistency", manifest.consistency);
+  lines.add("possibly stale", format::why_stale(manifest));
   lines.add("took",
             fmt::format("{:.1f} s",
                         static_cast<double>(manifest.duration_ms) / 1000));
@@ -102,6 +105,7 @@ int run(const Globals& globals, const Values& values) {
   const format::Point point = domain.open_point(number);
   if (globals.json) {
     print_json({{"path", point.path().string()},
+                {"possibly_stale", !format::why_stale(point.manifest()).empty()},
                 {"manifest",
                  nlohmann::json::parse(format::serialize(point.manifest()))}});
   } else {

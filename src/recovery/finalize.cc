@@ -7,6 +7,7 @@
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/repository.h"
+#include "format/sparsestream/archive.h"
 #include "src/image/qemu_img.h"
 #include "src/libvirt/connection.h"
 #include "src/mounts/driver.h"
@@ -118,7 +119,7 @@ class Finalize {
 
   void copy(SessionDisk& disk) {
     sweep_new_files(disk.target);
-    const auto repository = format::Repository::open(session_.repository);
+    const auto repository = format::open_repository(session_.repository);
     const format::Point point =
         repository.domain(session_.domain).open_point(session_.point);
     const auto image =

@@ -13,9 +13,9 @@ die() {
 build_packages=(
   ca-certificates g++ meson ninja-build pkg-config scdoc
   libarchive-dev libboost-program-options-dev libfuse3-dev libgmock-dev
-  libgtest-dev libguestfs-dev libnbd-dev libpng-dev libpugixml-dev
+  libgtest-dev libguestfs-dev liblz4-dev libnbd-dev libpng-dev libpugixml-dev
   libspdlog-dev libtomlplusplus-dev libvirt-dev libxxhash-dev libzstd-dev
-  nlohmann-json3-dev
+  nlohmann-json3-dev zlib1g-dev
 )
 demo_packages=(
   busybox-static cpio e2fsprogs extlinux fdisk fuse3 kmod
@@ -26,7 +26,8 @@ test_packages=(
   "${demo_packages[@]}"
   binutils btrfs-progs debootstrap dpkg-dev file libnbd-bin libvirt-clients
   libvirt-daemon-system lvm2 man-db nbdkit ntfs-3g openssh-server openssl ovmf
-  python3-xxhash python3-zstandard qemu-guest-agent strace swtpm swtpm-tools
+  python3-lz4 python3-xxhash python3-zstandard qemu-guest-agent strace swtpm
+  swtpm-tools virtnbdbackup
 )
 package_packages=(binutils dpkg-dev)
 lint_packages=(clang clang-format clang-tidy git shellcheck)

@@ -132,7 +132,7 @@ class Machine {
     if (level != Level::kCopy) tracked_ = number;
   }
 
-  void check_disk(const ChainImage& image, const Bytes& bytes,
+  void check_disk(const DiskImage& image, const Bytes& bytes,
                   uint32_t number) {
     ASSERT_EQ(image.size(), bytes.size());
     Bytes read(bytes.size());
@@ -164,7 +164,7 @@ class Machine {
     ASSERT_TRUE(read == bytes) << domain_.name() << "/" << name;
   }
 
-  void check_restored(const ChainImage& image, const std::string& disk,
+  void check_restored(const DiskImage& image, const std::string& disk,
                       const Bytes& bytes) {
     const auto target = repository_.path().parent_path() / "restored.raw";
     engine::Progress progress;
