@@ -189,9 +189,18 @@ std::chrono::milliseconds since(steady_clock::time_point begin) {
       steady_clock::now() - begin);
 }
 
-void end_machine(Connection& connection, const Session& session) {
-  const DomainHandle domain(
+// Empty when there is none; that it cannot be known is an error.
+DomainHandle find_machine(Connection& connection, const Session& session) {
+  DomainHandle domain(
       virDomainLookupByUUIDString(connection.get(), session.uuid.c_str()));
+  if (domain) return domain;
+  const Error error = libvirt_failure("find " + session.name);
+  if (error.kind() != ErrorKind::kNotFound) throw Error(error);
+  return domain;
+}
+
+void end_machine(Connection& connection, const Session& session) {
+  const DomainHandle domain = find_machine(connection, session);
   if (!domain) return;
   if (virDomainIsActive(domain.get()) == 1 &&
       virDomainDestroy(domain.get()) != 0) {
@@ -320,8 +329,7 @@ void discard_session(const SessionLock&, const std::string& name) {
 
 std::string session_state(const Session& session) {
   Connection connection(session.uri);
-  const DomainHandle domain(
-      virDomainLookupByUUIDString(connection.get(), session.uuid.c_str()));
+  const DomainHandle domain = find_machine(connection, session);
   int state = VIR_DOMAIN_SHUTOFF;
   if (!domain || virDomainGetState(domain.get(), &state, nullptr, 0) != 0)
     return "off";

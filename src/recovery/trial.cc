@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include <memory>
+#include <algorithm>
 #include <thread>
 
 #include "format/base/error.h"
@@ -188,12 +188,18 @@ void sweep_left_overs() {
   }
 }
 
+// Names have at most 200 bytes of UTF-8: what is cut off begins a character.
+std::string trial_name(const std::string& domain) {
+  size_t end = std::min<size_t>(domain.size(), 180);
+  while (end < domain.size() && (domain[end] & '\xc0') == '\x80') --end;
+  return domain.substr(0, end) + "-verify-" + new_uuid().substr(0, 8);
+}
+
 // Its session, from before anything is made until everything is gone.
 class Trial {
  public:
   explicit Trial(const std::string& domain)
-      : name_(domain.substr(0, 180) + "-verify-" + new_uuid().substr(0, 8)),
-        lock_(name_) {}
+      : name_(trial_name(domain)), lock_(name_) {}
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
   ~Trial() {

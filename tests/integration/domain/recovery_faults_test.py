@@ -21,7 +21,7 @@ from recovered import Recovered
 from recovery_test import drivers, file_sum
 
 SIZE = 24 * MIB
-FAILED, NOT_FOUND, BUSY = 1, 3, 5
+FAILED, NOT_FOUND, BUSY, INTERRUPTED = 1, 3, 5, 130
 # One more each time, flushed, at a place of its own.
 TICKER = ("i=0; while :; do i=$((i+1)); echo $i | dd of=/dev/vda bs=4096 "
           "seek=5000 count=1 conv=fsync,sync,notrunc 2>/dev/null; "
@@ -199,7 +199,8 @@ def test_finalize(lab):
     scene = Scene(lab)
     for where, victim in rows(lab, FINALIZE):
         scene.run(*scene.words("boot"))
-        scene.twin.guest(f"({TICKER}) >/dev/null 2>&1 & sleep 0.5")
+        scene.twin.guest(f"({TICKER}) >/dev/null 2>&1 & "
+                         "while [ ! -e /tmp/tick ]; do sleep 0.1; done")
         tick = int(scene.twin.guest("cat /tmp/tick"))
         scene.strike("finalize", where, victim)
         if victim != "qemu":
@@ -214,8 +215,21 @@ def test_finalize(lab):
         scene.remove_final()
 
 
+def interrupt(scene, command, where, code):
+    child = scene.start(scene.words(command),
+                        strike(scene.lab, where, signal.SIGINT))
+    _, words = child.communicate(timeout=60)
+    check_equal(child.returncode, code, f"{command} at {where}: {words}")
+    scene.check_gone()
+
+
 def test_discard(lab):
     scene = Scene(lab)
+    say("Ctrl-C: a boot that has not come to its end leaves nothing")
+    for where in (("renameat2", "after", 1), ("renameat2", "after", 2)):
+        interrupt(scene, "boot", where, INTERRUPTED)
+    scene.run(*scene.words("boot"), "--start-paused")
+    interrupt(scene, "discard", ("virDomainDestroy", "before", 1), 0)
     for where, victim in rows(lab, DISCARD):
         scene.run(*scene.words("boot"), "--start-paused")
         scene.strike("discard", where, victim)
