@@ -173,6 +173,7 @@ std::vector<Session> all_sessions() {
   }
   std::ranges::sort(names);
   std::vector<Session> sessions;
+  sessions.reserve(names.size());
   for (const std::string& name : names) sessions.push_back(load_session(name));
   return sessions;
 }
