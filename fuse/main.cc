@@ -1,8 +1,8 @@
 #include <cstdio>
 
 #include "format/base/error.h"
+#include "format/base/exit_code.h"
 #include "format/base/standard_files.h"
-#include "fuse/session/exit_code.h"
 #include "fuse/session/serve.h"
 
 namespace {
@@ -31,9 +31,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const backstitch::Error& error) {
     std::fprintf(stderr, "backstitchfs: %s\n", error.what());
-    return backstitch::mount::exit_code(error.kind());
+    return backstitch::exit_code_of(error.kind());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "backstitchfs: %s\n", error.what());
-    return backstitch::mount::exit_code(backstitch::ErrorKind::kFailed);
+    return backstitch::exit_code_of(backstitch::ErrorKind::kFailed);
   }
 }

@@ -61,7 +61,7 @@ class BlockMap {
   // that changed again in the meantime comes as zero: it was zero at some time
   // since (the two states it changes between are data and zero), while its data
   // need not be durable.
-  void collect(uint64_t leaf, std::vector<BlockRun>& runs) const;
+  void collect(uint64_t number, std::vector<BlockRun>& runs) const;
   // Blocks whose sync failed count as changed again.
   void end_sync(bool is_durable);
 

@@ -27,10 +27,9 @@ constexpr uint64_t count_blocks(uint64_t length) {
 
 OverlayImage::OverlayImage(std::shared_ptr<const DiskImage> base,
                            OverlayStorage storage)
-    : base_(std::move(base)), storage_(std::move(storage)) {
+    : base_(std::move(base)), is_made_(true), storage_(std::move(storage)) {
   changes_.with(
       [&](Changes& changes) { changes.map = std::move(storage_.map); });
-  is_made_ = true;
 }
 
 OverlayImage::OverlayImage(std::shared_ptr<const DiskImage> base,

@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "format/base/error.h"
+#include "format/base/exit_code.h"
 #include "format/sparsestream/archive.h"
-#include "fuse/session/exit_code.h"
 #include "fuse/session/kernel_readahead.h"
 #include "fuse/session/log.h"
 #include "fuse/session/mount_point.h"
@@ -111,7 +111,7 @@ void announce(const fs::path& mount_point, const MountOptions& options,
     check_readable(mount_point, options.readahead_kb);
     startup.succeed();
   } catch (const std::exception& error) {
-    startup.fail(exit_code(ErrorKind::kFailed), error.what());
+    startup.fail(exit_code_of(ErrorKind::kFailed), error.what());
   }
 }
 
@@ -158,11 +158,11 @@ int serve(const CommandLine& line) {
     mount_and_serve(line, startup);
     return 0;
   } catch (const Error& error) {
-    startup.fail(exit_code(error.kind()), error.what());
-    return exit_code(error.kind());
+    startup.fail(exit_code_of(error.kind()), error.what());
+    return exit_code_of(error.kind());
   } catch (const std::exception& error) {
-    startup.fail(exit_code(ErrorKind::kFailed), error.what());
-    return exit_code(ErrorKind::kFailed);
+    startup.fail(exit_code_of(ErrorKind::kFailed), error.what());
+    return exit_code_of(ErrorKind::kFailed);
   }
 }
 

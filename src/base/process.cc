@@ -31,6 +31,7 @@ constexpr char kListenPid[] = "LISTEN_PID=";
 // All that the child needs, made before fork: between fork and exec only
 // async-signal-safe calls are allowed, and malloc is none.
 struct Launch {
+  Arguments argument_text;
   std::vector<char*> arguments;
   std::vector<std::string> environment_text;
   std::vector<char*> environment;
@@ -61,11 +62,11 @@ Fd memory_file(const std::string& name) {
   return fd;
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
+// Not const, because exec's prototype is older than const.
+std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
-  // exec promises not to write to them (its prototype is older than const).
-  for (const std::string& text : texts)
-    list.push_back(const_cast<char*>(text.c_str()));
+  list.reserve(texts.size() + 1);
+  for (std::string& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;
 }
@@ -74,7 +75,8 @@ Launch prepare(const Arguments& arguments, const std::string& package,
                const StartOptions& options) {
   Launch launch;
   launch.program = find_program(arguments.at(0), package);
-  launch.arguments = pointers(arguments);
+  launch.argument_text = arguments;
+  launch.arguments = pointers(launch.argument_text);
   launch.parent = ::getpid();
   launch.options = options;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -127,7 +129,7 @@ Launch prepare(const Arguments& arguments, const std::string& package,
 std::string read_memory_file(const Fd& fd, uint64_t most) {
   const off_t end = ::lseek(fd.get(), 0, SEEK_END);
   if (end <= 0) return {};
-  const uint64_t size = static_cast<uint64_t>(end);
+  const auto size = static_cast<uint64_t>(end);
   const uint64_t begin = size > most ? size - most : 0;
   std::string text(size - begin, '\0');
   const ssize_t got =
@@ -152,7 +154,11 @@ Process::Process(Process&& other) noexcept
       status_(other.status_) {}
 
 Process::~Process() {
-  if (pid_ > 0 && !status_) stop();
+  if (pid_ <= 0 || status_) return;
+  try {
+    stop();
+  } catch (const Error&) {  // somebody else has waited for it: it is gone
+  }
 }
 
 Process Process::start(const Arguments& arguments, const std::string& package,

@@ -28,7 +28,8 @@ std::optional<format::Level> parse_level(const std::string& level) {
 std::pair<std::string, std::string> split(const std::string& option,
                                           const std::string& argument) {
   const size_t equals = argument.find('=');
-  if (equals == 0 || equals == argument.npos || equals + 1 == argument.size()) {
+  if (equals == 0 || equals == std::string::npos ||
+      equals + 1 == argument.size()) {
     throw Error(ErrorKind::kUsage,
                 option + " " + argument +
                     ": say DISK=" + (option == "--image" ? "FILE" : "FORMAT"));

@@ -1,32 +1,13 @@
 #include "src/cli/exit_code.h"
 
-#include <csignal>
-
 #include "src/base/stop.h"
 
 namespace backstitch::cli {
 
 int exit_code(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kFailed:
-      return 1;
-    case ErrorKind::kUsage:
-      return 2;
-    case ErrorKind::kNotFound:
-      return 3;
-    case ErrorKind::kDamaged:
-      return kExitDamaged;
-    case ErrorKind::kBusy:
-      return 5;
-    case ErrorKind::kUnsupported:
-      return 6;
-    case ErrorKind::kNoBase:
-      return 7;
-    case ErrorKind::kInterrupted:
-      return 128 +
-             (engine::stop_signal() != 0 ? engine::stop_signal() : SIGINT);
-  }
-  return 1;
+  if (kind == ErrorKind::kInterrupted && engine::stop_signal() != 0)
+    return 128 + engine::stop_signal();
+  return exit_code_of(kind);
 }
 
 ErrorKind error_kind(int code) {

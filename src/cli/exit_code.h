@@ -4,12 +4,11 @@
 
 #include <string>
 
-#include "format/base/error.h"
+#include "format/base/exit_code.h"
 
 namespace backstitch::cli {
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitDamaged = 4;
 // All was done, and --strict was said.
 inline constexpr int kExitWarnings = 8;
 // verify --boot: the machine did not come up.

@@ -64,6 +64,7 @@ std::vector<Verdict> judge(const format::Domain& domain,
       verdicts.begin(), verdicts.end(),
       [](const Verdict& a, const Verdict& b) { return a.time < b.time; });
   std::vector<format::Time> times;
+  times.reserve(verdicts.size());
   for (const auto& verdict : verdicts) times.push_back(verdict.time);
   const auto reasons = format::apply_policy(times, policy);
   for (size_t i = 0; i < verdicts.size(); ++i) {

@@ -48,7 +48,7 @@ std::optional<std::string_view> after_checkpoint(const std::string& name,
   if (!name.starts_with(prefix)) return {};
   const std::string_view rest = std::string_view(name).substr(prefix.size());
   const size_t digits = rest.find('-');
-  if (digits == rest.npos || digits < 6 ||
+  if (digits == std::string_view::npos || digits < 6 ||
       !all_of_set(rest.substr(0, digits), "0123456789")) {
     return {};
   }

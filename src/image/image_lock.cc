@@ -150,8 +150,10 @@ std::string image_users(const fs::path& image) {
   for (fs::directory_iterator entry("/proc", code), end; !code && entry != end;
        entry.increment(code)) {
     const std::string name = entry->path().filename();
-    if (name == self || name.find_first_not_of("0123456789") != name.npos)
+    if (name == self ||
+        name.find_first_not_of("0123456789") != std::string::npos) {
       continue;
+    }
     if (!writes_to(entry->path(), status)) continue;
     users += (users.empty() ? "" : ", ") + describe(entry->path());
   }

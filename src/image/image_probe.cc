@@ -81,6 +81,7 @@ std::vector<ImageInfo> probe_images(const std::vector<ImageArgument>& images) {
     }
   }
   std::vector<ImageInfo> infos;
+  infos.reserve(images.size());
   for (const ImageArgument& image : images) infos.push_back(probe(image));
   return infos;
 }

@@ -46,7 +46,7 @@ ImageInfo examine_image(const std::filesystem::path& path,
 // The same of an image and its backing files, the image first.
 std::vector<ImageInfo> examine_chain(const ImageInfo& image);
 // The same from qemu-img's JSON. Throws kFailed on what is no such document.
-ImageInfo parse_image_info(const std::string& json);
+ImageInfo parse_image_info(const std::string& text);
 
 // Replaces the file by an empty image.
 void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes);

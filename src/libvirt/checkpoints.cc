@@ -54,12 +54,13 @@ std::set<std::string> checkpoint_names(Guest& guest) {
   const int count = virDomainListAllCheckpoints(guest.get(), &list, 0);
   if (count < 0)
     throw libvirt_failure("list the checkpoints of " + guest.name());
+  const std::unique_ptr<virDomainCheckpointPtr, decltype(&std::free)> owner(
+      list, std::free);
   std::set<std::string> names;
   for (int i = 0; i < count; ++i) {
     const CheckpointHandle checkpoint(list[i]);
     names.emplace(virDomainCheckpointGetName(checkpoint.get()));
   }
-  std::free(static_cast<void*>(list));
   return names;
 }
 

@@ -129,12 +129,14 @@ std::vector<std::string> Connection::domain_names() {
   virDomainPtr* list = nullptr;
   const int count = virConnectListAllDomains(get(), &list, 0);
   if (count < 0) throw libvirt_failure("list the domains of " + uri_);
+  const std::unique_ptr<virDomainPtr, decltype(&std::free)> owner(list,
+                                                                  std::free);
   std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     const DomainHandle domain(list[i]);
     names.emplace_back(virDomainGetName(domain.get()));
   }
-  std::free(static_cast<void*>(list));
   std::ranges::sort(names);
   return names;
 }

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <set>
 
@@ -142,6 +143,7 @@ std::string RunningBackup::why_whole_disk(const Disk& disk,
       why_whole(disk.image, disk.domain.target, plan_.level, before);
   if (!reason.empty()) return reason;
   if (!disk.records) return "the disk holds no dirty bitmap";
+  assert(before != nullptr);  // else why_whole has said so
   std::vector<std::string> chain = disk.domain.backing;
   chain.push_back(disk.domain.path);
   return why_other_image(

@@ -40,7 +40,7 @@ class RunningBackup {
   void prepare();
   void end_stale_job();
   Disk plan_disk(const DomainDisk& disk);
-  std::string why_whole_disk(const Disk& disk, const format::Manifest* base);
+  std::string why_whole_disk(const Disk& disk, const format::Manifest* before);
   void offer_checkpoint();
   void read_whole(const std::string& reason);
   bool through_bitmap() const;

@@ -38,6 +38,7 @@ struct StatusQuery {
 using StatusQueryPointer = std::shared_ptr<StatusQuery>;
 
 int take_extents(void* user, const char* context, uint64_t offset,
+                 // NOLINTNEXTLINE(readability-non-const-parameter): libnbd's
                  uint32_t* entries, size_t count, int* error) {
   auto* query = static_cast<StatusQuery*>(user);
   if (*error != 0) {
@@ -52,6 +53,7 @@ int take_extents(void* user, const char* context, uint64_t offset,
   return 0;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): as above
 int finish_query(void* user, int* error) {
   StatusQuery& query = **static_cast<StatusQueryPointer*>(user);
   if (*error != 0) query.error = *error;
@@ -59,7 +61,10 @@ int finish_query(void* user, int* error) {
   return 1;  // retires the command
 }
 
-void free_query(void* user) { delete static_cast<StatusQueryPointer*>(user); }
+void free_query(void* user) {
+  const std::unique_ptr<StatusQueryPointer> owner(
+      static_cast<StatusQueryPointer*>(user));
+}
 
 }  // namespace
 
@@ -139,6 +144,7 @@ void NbdConnection::block_status(uint64_t offset, uint64_t length, Take take,
       handle_.get(), length, offset,
       nbd_extent_callback{take_extents, query.get(), nullptr},
       nbd_completion_callback{finish_query, owner.release(), free_query}, 0);
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): free_query's
   if (cookie == -1) throw nbd_failure(what);
   while (!query->done) {
     poll(what);

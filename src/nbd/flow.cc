@@ -9,7 +9,8 @@ Flow::Flow(size_t buffers, size_t pieces, std::stop_token stop)
     : most_pieces_(pieces), stop_(std::move(stop)) {
   for (size_t i = 0; i < buffers; ++i) {
     // Not initialised: a buffer that no piece fills takes no memory.
-    free_.emplace_back(new std::byte[kPieceChunks * format::kChunkBytes]);
+    free_.push_back(std::make_unique_for_overwrite<std::byte[]>(
+        kPieceChunks * format::kChunkBytes));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "src/recovery/image_copy.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -70,6 +71,16 @@ void copy_parts(const format::DiskImage& image, Synchronized<Cutter>& cutter,
   }
 }
 
+// In so many threads at once, until all have ended.
+void run_threads(unsigned threads, FirstFailure& failure,
+                 const std::function<void()>& body) {
+  std::vector<std::jthread> pool;
+  failure.guard([&] {
+    for (unsigned i = 0; i < threads; ++i)
+      pool.emplace_back([&] { failure.guard(body); });
+  });
+}
+
 }  // namespace
 
 void copy_image(const format::DiskImage& image, ImageTarget& target,
@@ -79,17 +90,8 @@ void copy_image(const format::DiskImage& image, ImageTarget& target,
   Synchronized<Cutter> cutter{Cutter(image)};
   FirstFailure failure;
   const std::stop_token stop = failure.token();
-  {
-    std::vector<std::jthread> pool;
-    failure.guard([&] {
-      for (unsigned i = 0; i < threads; ++i) {
-        pool.emplace_back([&] {
-          failure.guard(
+  run_threads(threads, failure,
               [&] { copy_parts(image, cutter, target, progress, stop); });
-        });
-      }
-    });
-  }
   failure.rethrow();
 }
 

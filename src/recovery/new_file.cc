@@ -1,10 +1,10 @@
 #include "src/recovery/new_file.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 #include <vector>
 

@@ -185,6 +185,7 @@ std::vector<Session> all_sessions() {
   }
   std::ranges::sort(names);
   std::vector<Session> sessions;
+  sessions.reserve(names.size());
   for (const std::string& name : names) {
     try {
       sessions.push_back(load_session(name));

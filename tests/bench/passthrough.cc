@@ -92,9 +92,10 @@ int serve(const char* mountpoint) {
   operations.open = open;
   operations.read = read;
 
-  std::array<char*, 3> words = {const_cast<char*>("passthrough"),
-                                const_cast<char*>("-o"),
-                                const_cast<char*>("ro,max_read=1048576")};
+  char program[] = "passthrough";
+  char flag[] = "-o";
+  char options[] = "ro,max_read=1048576";
+  std::array<char*, 3> words = {program, flag, options};
   fuse_args arguments = FUSE_ARGS_INIT(words.size(), words.data());
   const std::unique_ptr<fuse_session, decltype(&fuse_session_destroy)> session(
       fuse_session_new(&arguments, &operations, sizeof operations, nullptr),

@@ -64,9 +64,9 @@ need_root() {
   [ "$(id -u)" = 0 ] || die "this needs root: $1"
 }
 
-# Configures a build directory once, with what is said of it, and builds.
-#   build_in DIRECTORY [MESON OPTION…]
-build_in() {
+# Configures a build directory once, with what is said of it.
+#   configure DIRECTORY [MESON OPTION…]
+configure() {
   local directory=$1
   shift
   need_packages "${build_packages[@]}"
@@ -78,6 +78,11 @@ build_in() {
     }
     mv "$directory.log" "$directory/setup.log"
   fi
-  say "building $directory"
-  ninja -C "$directory" --quiet
+}
+
+# The same, and builds.
+build_in() {
+  configure "$@"
+  say "building $1"
+  ninja -C "$1" --quiet
 }

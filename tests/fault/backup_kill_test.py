@@ -7,12 +7,14 @@
   kill       SIGKILL at system calls of its main thread, the one that writes
   threads    SIGKILL and EIO where its threads talk to qemu-nbd
   children   SIGKILL at system calls of each qemu-img and qemu-nbd it starts
+  anybody    SIGKILL at system calls of whichever of its threads and children
+             comes to that call first
   errors     ENOSPC and EIO at every call of the main thread that writes
   interrupt  SIGINT and SIGTERM at system calls of the main thread
   large      SIGINT and SIGTERM in the middle of copying
 A committed point must be whole, another absent; nothing may be left running;
 the next incremental must lose nothing. Every Nth call is struck, from
-BACKSTITCH_SEED on; BACKSTITCH_EXHAUSTIVE=1: every call.
+BACKSTITCH_SEED on; N is BACKSTITCH_STRIDE where that is set (1: every call).
 Exit status: 0, 77 (skipped), else.
 """
 
@@ -32,7 +34,7 @@ import image_bench
 import injection
 
 SEED = int(os.environ.get("BACKSTITCH_SEED", "7"))
-EXHAUSTIVE = os.environ.get("BACKSTITCH_EXHAUSTIVE") == "1"
+STRIDE = int(os.environ.get("BACKSTITCH_STRIDE", "0"))
 
 WRITING = {"write", "pwrite64", "fsync", "sync_file_range", "rename",
            "renameat2", "mkdir", "ftruncate", "fallocate"}
@@ -131,6 +133,12 @@ class Bench:
         return [call for call in injection.read_calls(trace, "")
                 if call[0] in ("sendto", "recvfrom")]
 
+    def all_calls(self):
+        """Those of all threads and children; each counts for itself."""
+        trace = self.directory / f"{self.scenario.name}.all"
+        machine = self.traced(lambda o: under_strace("", [*o, "-f"]), trace)
+        return injection.read_calls(trace, str(machine.repository))
+
     def child_calls(self, pattern):
         """A child's calls once it knows the image; none: it is not run."""
         trace = self.directory / f"{self.scenario.name}.child"
@@ -148,7 +156,7 @@ class Bench:
 
 def chosen(calls, wanted):
     """About `wanted` of the calls, evenly spread, and the stride."""
-    stride = 1 if EXHAUSTIVE else max(1, len(calls) // wanted)
+    stride = STRIDE or max(1, len(calls) // wanted)
     return calls[SEED % stride::stride], stride
 
 
@@ -195,7 +203,8 @@ def carry_out_all(bench, series, strikes, stride):
         injection.fail(f"{series}, {bench.scenario.name}: nothing to strike")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         rounds = pool.map(
-            lambda strike: carry_out(bench, strike, series == "children"),
+            lambda strike: carry_out(bench, strike,
+                                     series in ("children", "anybody")),
             strikes)
         failed = sum(rounds)
     if failed < len(strikes) / 3:
@@ -232,6 +241,14 @@ def children(bench):
             options = inject(call, "signal=KILL")
             strikes.append(in_child(where, options, pattern))
     carry_out_all(bench, "children", strikes, max(strides))
+
+
+def anybody(bench):
+    calls, stride = chosen(bench.all_calls(), 6)
+    strikes = [under_strace(bench.label("anybody", call, "SIGKILL"),
+                            inject(call, "signal=KILL", "-f"))
+               for call in calls]
+    carry_out_all(bench, "anybody", strikes, stride)
 
 
 def errors(bench):
@@ -294,7 +311,7 @@ def large(directory):
 
 
 SERIES = {"kill": kill, "threads": threads, "children": children,
-          "errors": errors, "interrupt": interrupt}
+          "anybody": anybody, "errors": errors, "interrupt": interrupt}
 
 
 def need_programs():

@@ -4,9 +4,14 @@ All go through fault_driver, which makes the same machine in every run and can
 tell by itself whether a point holds exactly the state that it was made of.
 """
 
+import concurrent.futures
 import os
 import shutil
+import sys
+import tempfile
+import time
 
+import injection
 from injection import fail, must, run
 
 
@@ -53,6 +58,27 @@ class Bench:
         done = self.copy(os.path.join(directory, scenario.name + "-done"))
         must(self.command(done, scenario.operation))
         self.after = self.points(done)
+
+    def calls(self, directory):
+        """The operation's system calls; see injection.calls."""
+        repository = self.copy(os.path.join(directory, "traced"))
+        return injection.calls(self.operation(repository), repository,
+                               os.path.join(directory, "trace"))
+
+    def strike(self, call, fault, directory, judge):
+        """The operation with a fault at `call`; `judge(result, points, where)`
+        looks at how it ended. Whether it did not succeed."""
+        where = f"{self.scenario.name}, {fault} at {call[0]} number {call[1]}"
+        name = f"{self.scenario.name}-{call[0]}-{call[1]}-{fault}"
+        repository = self.copy(os.path.join(directory, name))
+        result = injection.injected(self.operation(repository), call, fault)
+        points = self.check_stopped(repository, where)
+        if result.returncode == 0 and points != self.after:
+            fail(f"{where}: success, but the points are {points}")
+        judge(result, points, where)
+        self.check_goes_on(repository, where)
+        shutil.rmtree(repository)
+        return result.returncode != 0
 
     def command(self, repository, words):
         return [self.driver, words[0], repository, *words[1:]]
@@ -104,3 +130,31 @@ class Bench:
                     if n.startswith(".") or n == "deleted.json"]
             if left:
                 fail(f"{where}: {left} left in {folder}")
+
+
+def strike_all(faults_at, judge):
+    """The body of a test: strikes the scenarios that the command line names
+    (FAULT_DRIVER [SCENARIO...]), or all, with each of `faults_at(call)` at
+    each of their calls. `judge(bench, result, points, where)`."""
+    injection.require_strace()
+    driver, *names = sys.argv[1:]
+    for scenario in SCENARIOS:
+        if names and scenario.name not in names:
+            continue
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(
+            dir=injection.scratch_directory()
+        ) as directory:
+            bench = Bench(os.path.abspath(driver), scenario, directory)
+            strikes = [(call, fault) for call in bench.calls(directory)
+                       for fault in faults_at(call)]
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                struck = sum(pool.map(
+                    lambda strike: bench.strike(
+                        *strike, directory,
+                        lambda *ending: judge(bench, *ending)), strikes))
+        if struck < len(strikes) / 2:
+            fail(f"{scenario.name}: only {struck} of {len(strikes)} runs were"
+                 " struck")
+        print(f"{scenario.name}: {len(strikes)} faults, {struck} runs did not"
+              f" succeed, {time.monotonic() - begun:.0f} s", flush=True)

@@ -22,7 +22,7 @@ void try_ref(ByteView bytes) {
 void try_page(ByteView bytes) {
   std::array<std::byte, kPageBytes> raw{};
   const int level = 1 + std::to_integer<int>(bytes[0]) % 9;
-  const uint32_t point = std::to_integer<uint32_t>(bytes[1]);
+  const auto point = std::to_integer<uint32_t>(bytes[1]);
   const ByteView refs = bytes.subspan(2);
   for (size_t i = 0; i < raw.size(); ++i)
     raw[i] = refs.empty() ? std::byte{0} : refs[i % refs.size()];

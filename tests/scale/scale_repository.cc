@@ -22,7 +22,7 @@
 namespace {
 
 using backstitch::Bytes;
-using namespace backstitch::format;
+using namespace backstitch::format;  // NOLINT(google-build-using-namespace)
 
 struct Plan {
   std::string repository;

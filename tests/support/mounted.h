@@ -1,12 +1,12 @@
 // A repository mounted by the real driver for the length of a test.
 #pragma once
 
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -22,12 +22,7 @@ class Mounted {
       : mount_point_(mount_point) {
     std::filesystem::create_directory(mount_point);
     const dev_t before = device();
-    process_ = ::fork();
-    if (process_ == 0) {
-      ::execl(driver.c_str(), driver.c_str(), "-f", repository.c_str(),
-              mount_point.c_str(), nullptr);
-      ::_exit(127);
-    }
+    start(driver, repository);
     for (int i = 0; i < 1000 && device() == before; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     if (device() == before)
@@ -43,6 +38,14 @@ class Mounted {
   const std::filesystem::path& path() const { return mount_point_; }
 
  private:
+  void start(const std::filesystem::path& driver,
+             const std::filesystem::path& repository) {
+    process_ = ::fork();
+    if (process_ != 0) return;
+    ::execl(driver.c_str(), driver.c_str(), "-f", repository.c_str(),
+            mount_point_.c_str(), nullptr);
+    ::_exit(127);
+  }
   dev_t device() const {
     struct stat status {};
     return ::stat(mount_point_.c_str(), &status) == 0 ? status.st_dev : 0;

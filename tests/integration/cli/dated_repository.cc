@@ -12,8 +12,8 @@
 
 namespace {
 
-using namespace backstitch;
-using namespace backstitch::format;
+using namespace backstitch;          // NOLINT(google-build-using-namespace)
+using namespace backstitch::format;  // NOLINT(google-build-using-namespace)
 
 constexpr uint64_t kVdaBytes = 64 * kChunkBytes + 1000;
 constexpr uint64_t kVdbBytes = 100'000;

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "format/base/error.h"
 #include "src/cli/arguments.h"
@@ -100,18 +102,26 @@ TEST_F(Frame, KnowsWhoWantsJson) {
   EXPECT_FALSE(wants_json({"delete", "--", "--json"}));
 }
 
+// As they may be given with a command.
+std::vector<std::string> option_names(const Command& command) {
+  std::vector<std::string> names;
+  for (const Options* options : {&global_options(), &command.options}) {
+    for (const auto& option : options->options()) {
+      const OptionText text = describe(*option);
+      for (const auto& name : {text.short_name, text.long_name}) {
+        if (!name.empty()) names.push_back(name);
+      }
+    }
+  }
+  return names;
+}
+
 TEST(CommandTable, HasNoOptionTwice) {
   for (const auto& command : commands()) {
     std::set<std::string> seen;
-    for (const Options* options : {&global_options(), &command.options}) {
-      for (const auto& option : options->options()) {
-        const OptionText text = describe(*option);
-        for (const auto& name : {text.short_name, text.long_name}) {
-          EXPECT_TRUE(name.empty() || seen.insert(name).second)
-              << command.name << " " << name;
-        }
-      }
-    }
+    for (const auto& name : option_names(command))
+      EXPECT_TRUE(seen.insert(name).second) << command.name << " " << name;
+    EXPECT_FALSE(seen.empty()) << command.name;
   }
 }
 

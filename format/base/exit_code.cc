@@ -1,8 +1,8 @@
-#include "fuse/session/exit_code.h"
+#include "format/base/exit_code.h"
 
-namespace backstitch::mount {
+namespace backstitch {
 
-int exit_code(ErrorKind kind) {
+int exit_code_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kFailed:
       return 1;
@@ -11,7 +11,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kNotFound:
       return 3;
     case ErrorKind::kDamaged:
-      return 4;
+      return kExitDamaged;
     case ErrorKind::kBusy:
       return 5;
     case ErrorKind::kUnsupported:
@@ -24,4 +24,4 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
-}  // namespace backstitch::mount
+}  // namespace backstitch
