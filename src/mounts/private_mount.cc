@@ -28,7 +28,7 @@ fs::path make_directory() {
   std::error_code code;
   fs::path parent = fs::canonical(fs::temp_directory_path(code), code);
   if (code) parent = "/tmp";
-  std::string path = parent / "backstitch-XXXXXX";
+  std::string path = parent / "backstitch-private-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr)
     throw system_error(errno, "create " + path);
   fs::create_directory(fs::path(path) / "tree");
