@@ -116,8 +116,10 @@ int run(const Globals& globals, const Values& values) {
   check_mount_point(directory);
   if (flag(values, "foreground"))
     return serve(globals, values, repository, target, directory);
-  const Status status(globals, "starting the appliance …");
-  start_behind(foreground(values, repository, target, directory), directory);
+  {
+    const Status status(globals, "starting the appliance …");
+    start_behind(foreground(values, repository, target, directory), directory);
+  }
   report(globals, target, directory);
   return kExitOk;
 }

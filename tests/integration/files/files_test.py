@@ -204,7 +204,8 @@ def interrupted(bench):
     with subprocess.Popen(
             ["backstitch", "-q", "-r", bench.repository, "files", "ls",
              "guest:/"], stderr=subprocess.PIPE,
-            env={**os.environ, "TMPDIR": str(place)}) as process:
+            env={**os.environ, "TMPDIR": str(place),
+                 "LIBGUESTFS_CACHEDIR": "/var/tmp"}) as process:
         wait_until(lambda: list(place.glob("libguestfs*")), "it starts")
         time.sleep(1)
         process.send_signal(signal.SIGINT)
