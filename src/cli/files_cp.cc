@@ -45,6 +45,10 @@ std::vector<Copy> plan(const std::vector<FilesTarget>& targets,
                                        ": is no directory, and several files "
                                        "are to be copied");
   }
+  if (!directory && !fs::is_directory(destination.parent_path(), code)) {
+    throw Error(ErrorKind::kNotFound, destination.parent_path().string() +
+                                          ": there is no such directory");
+  }
   std::vector<Copy> copies;
   for (const auto& target : targets) {
     const std::string name = last_part(target.path);
@@ -57,6 +61,11 @@ std::vector<Copy> plan(const std::vector<FilesTarget>& targets,
     if (!into && !force && fs::exists(fs::symlink_status(to, code))) {
       throw Error(ErrorKind::kUsage,
                   to.string() + ": is there already; --force overwrites it");
+    }
+    for (const auto& other : copies) {
+      if (other.to != to.string() || other.from == target.path) continue;
+      throw Error(ErrorKind::kUsage, other.from + " and " + target.path +
+                                         " would both become " + to.string());
     }
     copies.push_back({target.path, to.string(), into});
   }

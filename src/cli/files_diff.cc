@@ -132,10 +132,9 @@ void report_text(const std::string& path,
 // points, and one kernel would not take them side by side.
 class Pair {
  public:
-  Pair(const Globals& globals, const format::Repository& repository,
+  Pair(const format::Repository& repository,
        const std::vector<FilesTarget>& targets)
-      : before_(globals, repository, targets[0]),
-        after_(globals, repository, targets[1]) {}
+      : before_(repository, targets[0]), after_(repository, targets[1]) {}
 
   // Runs a body for both, at once; the first failure in their order counts.
   template <typename Body>
@@ -174,7 +173,7 @@ int run(const Globals& globals, const Values& values) {
   Files files[2];
   std::vector<Difference> found;
   {
-    Pair pair(globals, repository, targets);
+    Pair pair(repository, targets);
     const Status status(globals, "reading both points …");
     pair.both([&](FilesPoint& point, size_t side) {
       point.start(mounts);

@@ -43,7 +43,7 @@ int run(const Globals& globals, const Values& values) {
   const auto target = parse_files_target(repository, text(values, "point"));
   std::vector<engine::GuestFileSystem> found;
   {
-    FilesPoint point(globals, repository, target);
+    FilesPoint point(repository, target);
     const Status status(globals, "starting the appliance …");
     point.start({}, true);
     point.guarded([&] { found = point.guest().file_systems(); });

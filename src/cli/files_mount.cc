@@ -66,7 +66,7 @@ int serve(const Globals& globals, const Values& values,
 }
 
 // The same command in the foreground, as a process of its own.
-engine::Arguments foreground(const Globals& globals, const Values& values,
+engine::Arguments foreground(const Values& values,
                              const format::Repository& repository,
                              const FilesTarget& target,
                              const std::string& directory) {
@@ -84,7 +84,6 @@ engine::Arguments foreground(const Globals& globals, const Values& values,
   std::string point = target.label();
   if (!target.disk.empty()) point += ":" + target.disk;
   arguments.insert(arguments.end(), {"--", point, directory});
-  static_cast<void>(globals);
   return arguments;
 }
 
@@ -117,9 +116,10 @@ int run(const Globals& globals, const Values& values) {
   check_mount_point(directory);
   if (flag(values, "foreground"))
     return serve(globals, values, repository, target, directory);
-  const Status status(globals, "starting the appliance …");
-  start_behind(foreground(globals, values, repository, target, directory),
-               directory);
+  {
+    const Status status(globals, "starting the appliance …");
+    start_behind(foreground(values, repository, target, directory), directory);
+  }
   report(globals, target, directory);
   return kExitOk;
 }

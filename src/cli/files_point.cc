@@ -65,6 +65,12 @@ std::vector<engine::GuestDisk> guest_disks(const format::Manifest& manifest,
   return disks;
 }
 
+// Before anything is mounted.
+std::string checked_label(const FilesTarget& target) {
+  engine::require_guests();
+  return target.label();
+}
+
 }  // namespace
 
 std::string FilesTarget::label() const {
@@ -144,16 +150,13 @@ Status::~Status() {
     return;
 }
 
-FilesPoint::FilesPoint(const Globals& globals,
-                       const format::Repository& repository,
+FilesPoint::FilesPoint(const format::Repository& repository,
                        const FilesTarget& target)
-    : label_(target.label()),
+    : label_(checked_label(target)),
       point_(target.domain.open_point(target.number)),
       mount_(fs::absolute(repository.path()), {target.label()}),
       disks_(guest_disks(point_.manifest(), target.domain.name(), mount_,
-                         target.disk)) {
-  static_cast<void>(globals);
-}
+                         target.disk)) {}
 
 void FilesPoint::start(const std::vector<engine::GuestMount>& mounts,
                        bool devices_only) {
@@ -182,7 +185,7 @@ int with_files(const Globals& globals, const Values& values,
                const format::Repository& repository, const FilesTarget& target,
                const std::function<int(engine::Guest&)>& body) {
   const auto mounts = chosen_mounts(values);
-  FilesPoint point(globals, repository, target);
+  FilesPoint point(repository, target);
   {
     const Status status(globals, "starting the appliance …");
     point.start(mounts);

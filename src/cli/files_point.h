@@ -54,8 +54,7 @@ class Status {
 class FilesPoint {
  public:
   // On the main thread: see PrivateMount.
-  FilesPoint(const Globals& globals, const format::Repository& repository,
-             const FilesTarget& target);
+  FilesPoint(const format::Repository& repository, const FilesTarget& target);
   // Starts the appliance; mounts, unless only to look at the devices.
   void start(const std::vector<engine::GuestMount>& mounts,
              bool devices_only = false);

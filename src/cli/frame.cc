@@ -178,16 +178,20 @@ const Command& command_named(const std::string& name) {
               "'" + group + "' is no command by itself; there is: " + names);
 }
 
-using Argument = Arguments::const_iterator;
-
-// The command that begins at `at`, which is moved behind its one or two words;
-// nullptr when only the first of two is there.
-const Command* read_command(Argument& at, Argument end, std::string& group) {
-  const std::string word = *at++;
+// The command whose one or two words stand at the beginning of `rest`, from
+// which they are taken; nullptr when only the first of two is there. Options
+// may stand between them.
+const Command* take_command(Arguments& rest, std::string& group) {
+  const std::string word = rest.front();
+  rest.erase(rest.begin());
   if (commands_of(word).empty()) return &command_named(word);
   group = word;
-  if (at == end || at->starts_with("-")) return nullptr;
-  return &command_named(word + " " + *at++);
+  const auto second =
+      rest.begin() + static_cast<std::ptrdiff_t>(find_command_word(rest));
+  if (second == rest.end()) return nullptr;
+  const Command& command = command_named(word + " " + *second);
+  rest.erase(second);
+  return &command;
 }
 
 // What was said in front of the command and behind it. The nearer word wins.
@@ -252,18 +256,17 @@ const Options& global_options() {
 
 Invocation parse_arguments(const Arguments& arguments) {
   Invocation invocation;
-  auto at = arguments.begin() +
-            static_cast<std::ptrdiff_t>(find_command_word(arguments));
+  const auto word = arguments.begin() +
+                    static_cast<std::ptrdiff_t>(find_command_word(arguments));
   Values front;
-  parse_into(front, {arguments.begin(), at}, global_options(), {});
-  if (at != arguments.end()) {
-    invocation.command = read_command(at, arguments.end(), invocation.group);
+  parse_into(front, {arguments.begin(), word}, global_options(), {});
+  if (word != arguments.end()) {
+    Arguments rest(word, arguments.end());
+    invocation.command = take_command(rest, invocation.group);
     if (invocation.command != nullptr) {
-      parse_command(*invocation.command, {at, arguments.end()},
-                    invocation.values);
+      parse_command(*invocation.command, rest, invocation.values);
     } else {
-      parse_into(invocation.values, {at, arguments.end()}, global_options(),
-                 {});
+      parse_into(invocation.values, rest, global_options(), {});
     }
   }
   read_globals({front, invocation.values}, invocation);

@@ -18,7 +18,8 @@ struct OptionText {
 OptionText describe(const boost::program_options::option_description& option);
 
 // `backstitch --help`, or that of a group: `backstitch files --help`.
-std::string overview_help(const Options& globals, const std::string& group = "");
+std::string overview_help(const Options& globals,
+                          const std::string& group = "");
 // `backstitch COMMAND --help`.
 std::string command_help(const Command& command);
 

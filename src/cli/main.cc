@@ -36,8 +36,9 @@ int run(const std::vector<std::string>& arguments) {
   const Invocation call = parse_arguments(arguments);
   switch (call.action) {
     case Invocation::Action::kHelp:
-      print(call.command == nullptr ? overview_help(global_options(), call.group)
-                                    : command_help(*call.command));
+      print(call.command == nullptr
+                ? overview_help(global_options(), call.group)
+                : command_help(*call.command));
       return kExitOk;
     case Invocation::Action::kVersion:
       print("backstitch " BACKSTITCH_VERSION "\n");

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "format/base/synchronized.h"
 #include "src/base/stop.h"
 #include "src/files/devices.h"
 #include "src/mounts/driver.h"
@@ -58,24 +59,31 @@ Appliance::Appliance(const std::vector<GuestDisk>& disks) {
   watch_.emplace(guest_.get());
 }
 
-// A host may claim to have KVM and fail at it: QEMU ends at once, or the
-// machine hangs. Then it is emulated.
 void Appliance::launch(const std::vector<GuestDisk>& disks) {
-  const bool may_fall_back = !set_by_user("LIBGUESTFS_BACKEND_SETTINGS") &&
-                             ::access("/dev/kvm", R_OK | W_OK) == 0;
+  const bool choose = !set_by_user("LIBGUESTFS_BACKEND_SETTINGS") &&
+                      ::access("/dev/kvm", R_OK | W_OK) == 0;
+  if (choose && launch_with_kvm(disks)) return;
   guest_ = make_handle(disks);
-  if (may_fall_back) {
-    const Watch watch(guest_.get(), kKvmPatience);
-    if (guestfs_launch(guest_.get()) == 0) return;
-    check_stop();
-    spdlog::debug("{}; trying without KVM", launch_error(guest_.get()).what());
-  }
-  if (may_fall_back) {
-    guest_ = make_handle(disks);
-    guestfs_set_backend_setting(guest_.get(), "force_tcg", "1");
-  }
+  if (choose) guestfs_set_backend_setting(guest_.get(), "force_tcg", "1");
   const Watch watch(guest_.get());
   if (guestfs_launch(guest_.get()) != 0) throw launch_error(guest_.get());
+}
+
+// A host may claim to have KVM and fail at it: QEMU ends at once, or the
+// machine hangs. One try at a time, as long as it may be ended: ending one
+// appliance ends all of this program.
+bool Appliance::launch_with_kvm(const std::vector<GuestDisk>& disks) {
+  static Synchronized<bool> kvm_fails(false);
+  return kvm_fails.with([&](bool& fails) {
+    if (fails) return false;
+    guest_ = make_handle(disks);
+    const Watch watch(guest_.get(), kKvmPatience);
+    if (guestfs_launch(guest_.get()) == 0) return true;
+    check_stop();
+    spdlog::debug("{}; trying without KVM", launch_error(guest_.get()).what());
+    fails = true;
+    return false;
+  });
 }
 
 std::string Appliance::shown(const std::string& device) const {
@@ -105,6 +113,8 @@ void Appliance::serve(const std::string& directory,
   if (done != 0 && stop_signal() == 0)
     throw guest_error(guest_.get(), "show files on " + directory);
 }
+
+void require_guests() {}
 
 std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>& disks) {
   return std::make_unique<Appliance>(disks);

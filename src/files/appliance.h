@@ -38,6 +38,8 @@ class Appliance : public Guest {
   // file_systems(), but for where they are mounted.
   std::vector<GuestFileSystem> devices();
   void launch(const std::vector<GuestDisk>& disks);
+  // Whether it runs now; false where KVM does not work.
+  bool launch_with_kvm(const std::vector<GuestDisk>& disks);
   // Where an operating system has its file systems, "/" first; empty without
   // one. Throws kUsage when there are several.
   std::vector<Place> inspect();

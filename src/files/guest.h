@@ -114,9 +114,12 @@ class Guest {
                      const std::string& mount_options) = 0;
 };
 
+// Throws kUnsupported where this was built without libguestfs.
+void require_guests();
+
 // Starts the appliance with these disks. Environment variables LIBGUESTFS_*
-// say how, where the user set them. Throws kUnsupported where this was built
-// without libguestfs, kFailed when the appliance does not start.
+// say how, where the user set them. Throws kUnsupported as require_guests(),
+// kFailed when the appliance does not start.
 std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>& disks);
 
 // What could not be made as it was, or at all.

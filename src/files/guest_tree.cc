@@ -58,6 +58,16 @@ std::vector<std::string> read_names(int fd) {
   return names;
 }
 
+// What follows the end of an archive (tar fills up its last record) is no
+// failure of the one who writes it.
+void drain(int fd) {
+  std::vector<char> buffer(64 << 10);
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, buffer.data(), buffer.size());
+  } while (got > 0 || (got < 0 && errno == EINTR));
+}
+
 }  // namespace
 
 template <typename Call>
@@ -75,6 +85,7 @@ void Appliance::stream(const std::string& what, const Reader& reader,
     const Fd own = std::move(out);
     try {
       reader(own.get());
+      drain(own.get());
     } catch (...) {
       failure = std::current_exception();
     }

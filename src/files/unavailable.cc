@@ -4,16 +4,21 @@
 
 namespace backstitch::engine {
 
-std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>&) {
+void require_guests() {
   throw Error(ErrorKind::kUnsupported,
               "this backstitch was built without libguestfs: install "
               "libguestfs-dev and libarchive-dev (Debian's names) and build it "
               "again with -Dlibguestfs=enabled");
 }
 
+std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>&) {
+  require_guests();
+  return nullptr;
+}
+
 void copy_out(Guest&, const std::string&, const std::string&, bool,
               CopyNotes&) {
-  throw Error(ErrorKind::kUnsupported, "built without libguestfs");
+  require_guests();
 }
 
 }  // namespace backstitch::engine

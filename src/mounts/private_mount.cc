@@ -28,11 +28,18 @@ fs::path make_directory() {
   std::error_code code;
   fs::path parent = fs::canonical(fs::temp_directory_path(code), code);
   if (code) parent = "/tmp";
-  std::string path = parent / "backstitch-XXXXXX";
+  std::string path = parent / "backstitch-private-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr)
     throw system_error(errno, "create " + path);
   fs::create_directory(fs::path(path) / "tree");
   return path;
+}
+
+// Never through what may still be mounted: the tree's directory must be empty.
+void remove_directory(const fs::path& directory) {
+  std::error_code ignored;
+  if (fs::remove(directory / "tree", ignored))
+    fs::remove_all(directory, ignored);
 }
 
 Process start(const std::string& repository, const fs::path& directory,
@@ -44,7 +51,12 @@ Process start(const std::string& repository, const fs::path& directory,
   options.die_with_us = true;
   // It unmounts before it goes.
   options.death_signal = SIGTERM;
-  return Process::start(arguments, "backstitch", options);
+  try {
+    return Process::start(arguments, "backstitch", options);
+  } catch (const Error&) {
+    remove_directory(directory);
+    throw;
+  }
 }
 
 ErrorKind kind_of(int status) {
@@ -80,9 +92,7 @@ PrivateMount::PrivateMount(const std::string& repository,
     wait_until_mounted();
   } catch (...) {
     driver_.stop();
-    std::error_code ignored;
-    fs::remove(directory_ / "tree", ignored);
-    fs::remove(directory_, ignored);
+    remove_directory(directory_);
     throw;
   }
 }
@@ -95,11 +105,7 @@ PrivateMount::~PrivateMount() {
     // Nothing more can be done; the directory stays and can be seen.
     return;
   }
-  // Never through what may still be mounted: the tree's directory must be
-  // empty.
-  std::error_code ignored;
-  fs::remove(tree(), ignored);
-  fs::remove_all(directory_, ignored);
+  remove_directory(directory_);
 }
 
 void PrivateMount::wait_until_mounted() {

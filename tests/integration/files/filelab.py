@@ -11,17 +11,29 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "image"))
-from bench_of_images import Bench, check, equal  # noqa: F401
+from bench_of_images import Bench, check, equal, wait_until  # noqa: F401
 
 # The appliance is emulated and slow; a machine that is busy, too.
 PATIENCE = 240
 
 
+def alone():
+    """Starts this script anew with mounts of its own: what other programs of
+    this host mount is not seen."""
+    if os.environ.get("BACKSTITCH_TEST_ALONE") != "1":
+        os.environ["BACKSTITCH_TEST_ALONE"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
+
+
 class Watch:
-    """No loop device and no file system of a guest on this host, ever."""
+    """No loop device over anything of ours and no file system of a guest on
+    this host, ever."""
 
     KINDS = {"ext4", "ext3", "ext2", "xfs", "btrfs", "ntfs", "ntfs3",
              "fuseblk"}
+
+    def __init__(self, place):
+        self.ours = (str(place), "backstitch-private-", "libguestfs")
 
     def __enter__(self):
         self.before = self.look()
@@ -40,9 +52,11 @@ class Watch:
                 found.add(f"{right.split()[1]} on {left.split()[4]}")
         for loop in pathlib.Path("/sys/block").glob("loop*"):
             try:
-                found.add((loop / "loop" / "backing_file").read_text())
+                file = (loop / "loop" / "backing_file").read_text()
             except OSError:
                 continue  # free
+            if any(word in file for word in self.ours):
+                found.add(file)
         return found
 
     def run(self):
