@@ -82,11 +82,15 @@ Frame parse_frame(std::string_view text) {
 
 bool resembles_stream(std::string_view beginning) {
   constexpr std::string_view kBeginning = "meta 0000000000000000 0000000000";
-  constexpr std::ptrdiff_t kEnough = 24;
-  const size_t length = std::min(beginning.size(), kBeginning.size());
-  std::ptrdiff_t same = 0;
-  for (size_t i = 0; i < length; ++i) same += beginning[i] == kBeginning[i];
-  return same >= kEnough;
+  constexpr size_t kWord = 5;
+  size_t same = 0;
+  size_t same_in_word = 0;
+  for (size_t i = 0; i < std::min(beginning.size(), kBeginning.size()); ++i) {
+    if (beginning[i] != kBeginning[i]) continue;
+    ++same;
+    if (i < kWord) ++same_in_word;
+  }
+  return same >= kBeginning.size() - 8 && same_in_word >= kWord - 2;
 }
 
 StreamMeta parse_meta(std::string_view text) {

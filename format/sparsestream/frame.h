@@ -25,8 +25,8 @@ struct Frame {
 // `text` has kFrameBytes. Throws kDamaged on anything else than a header.
 Frame parse_frame(std::string_view text);
 std::string to_string(FrameKind kind);
-// Whether this is how a stream begins, one wrong bit or byte aside: what tells
-// a damaged stream from a raw image.
+// Whether this is how a stream begins, a few wrong bytes aside: what tells a
+// damaged stream from a raw image.
 bool resembles_stream(std::string_view beginning);
 
 // The payload of the first frame.
