@@ -139,10 +139,13 @@ class Finalize {
     remove_tree(disk.bridge);
     create_overlay(disk.bridge, disk.target, disk.format);
     give_to_hypervisor(connection_, disk.bridge);
+    const unsigned connected = connection_.generation();
     try {
       jobs_.start_copy(disk.name, disk.bridge);
     } catch (const Error& error) {
       check_runs();
+      // Nobody has refused it: libvirtd went away.
+      if (connection_.generation() != connected) throw;
       spdlog::warn("{}; its point is pulled instead, which takes longer",
                    error.what());
       return pull(disk);

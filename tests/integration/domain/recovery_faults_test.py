@@ -4,7 +4,7 @@ that the guest has flushed is lost, and the command that the manual names goes o
 
 A row is a moment (a call, see strike.c), at which backstitch is held, and who is
 killed then. Each victim is struck once a command, at a moment that the seed
-chooses; BACKSTITCH_ALL=1 runs the whole table.
+chooses; BACKSTITCH_ROWS=TEXT runs all rows whose call has the text in its name.
 """
 
 import json
@@ -56,8 +56,9 @@ DISCARD = [(("virDomainDestroy", "before", 1), ALL),
 
 def rows(lab, table):
     every = [(where, victim) for where, victims in table for victim in victims]
-    if os.environ.get("BACKSTITCH_ALL"):
-        return every
+    text = os.environ.get("BACKSTITCH_ROWS")
+    if text is not None:
+        return [row for row in every if text in row[0][0]]
     return [lab.random.choice([row for row in every if row[1] == victim])
             for victim in ALL]
 

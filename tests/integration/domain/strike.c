@@ -1,8 +1,8 @@
 // Preloaded into backstitch: sends it a signal at a call that a test names.
 //   BACKSTITCH_STRIKE="virDomainBackupBegin after 1 9"
 // is SIGKILL when the first such call has returned. SIGSTOP holds it there, for
-// the test to do something in that very moment. virDomainBlockCopy with signal 0
-// is refused.
+// the test to do something in that very moment. virDomainBlockCopy with signal
+// 0 is refused.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
