@@ -43,8 +43,14 @@ void RepairLog::replace(const fs::path& path, std::string_view content,
       const fs::path fresh =
           path.parent_path() / ("." + path.filename().string() + ".new");
       remove_tree(fresh);
-      write_new_file(fresh, content);
-      rename_path(fresh, path);
+      try {
+        write_new_file(fresh, content);
+        rename_path(fresh, path);
+      } catch (const Error&) {
+        std::error_code ignored;  // the next run removes what is left
+        fs::remove(fresh, ignored);
+        throw;
+      }
       sync_directory(path.parent_path());
     }
     if (read_text(path, content.size()) != content) {
