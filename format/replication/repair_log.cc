@@ -20,10 +20,11 @@ void RepairLog::overwrite(const fs::path& path, ByteView bytes, Mended what) {
     Bytes written(bytes.size());
     file.read_at(what.offset, written);
     if (!std::ranges::equal(written, bytes)) {
-      throw Error(ErrorKind::kFailed,
-                  "cannot repair " + path.string() + ": what was written at "
-                  "offset " + std::to_string(what.offset) +
-                      " reads differently");
+      throw Error(ErrorKind::kFailed, "cannot repair " + path.string() +
+                                          ": what was written at "
+                                          "offset " +
+                                          std::to_string(what.offset) +
+                                          " reads differently");
     }
   }
   mended_.push_back(std::move(what));
