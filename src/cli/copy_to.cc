@@ -81,7 +81,7 @@ class Copy {
     const auto wanted = find_wanted(source_, texts(values, "point"));
     if (!as_.empty() && wanted.size() != 1)
       throw Error(ErrorKind::kUsage, "--as is for points of one domain");
-    open(text(values, "repository"), flag(values, "init"));
+    open(text(values, "target"), flag(values, "init"));
     for (const auto& [name, domain] : wanted) copy(domain);
   }
 
@@ -243,7 +243,7 @@ Command copy_to_command() {
           "REPOSITORY [POINT|DOMAIN…]",
           "Copy points that another repository lacks.",
           options,
-          {{"repository", 1}, {"point", -1}},
+          {{"target", 1}, {"point", -1}},
           run};
 }
 
