@@ -53,9 +53,9 @@ const CopyFiles::Open& CopyFiles::at(const CopyPlace& place,
   const DiskManifest* part = manifest.disk(disk);
   const FileKind kind = kind_of(ref);
   if (part == nullptr || ref.end() > length_of(*part, kind)) {
-    throw Error(ErrorKind::kDamaged,
-                point_name(manifest.point) + "/" + disk_file(disk, kind) +
-                    ": a ref reaches beyond its end");
+    throw Error(ErrorKind::kDamaged, point_name(manifest.point) + "/" +
+                                         disk_file(disk, kind) +
+                                         ": a ref reaches beyond its end");
   }
   return open(place, *part, kind);
 }

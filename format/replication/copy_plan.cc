@@ -3,8 +3,8 @@
 #include <map>
 
 #include "format/base/error.h"
-#include "format/repository/names.h"
 #include "format/replication/stored_point.h"
+#include "format/repository/names.h"
 
 namespace backstitch::format {
 namespace {
@@ -60,8 +60,8 @@ class Planner {
     const Manifest* point = &stored(descendant)->manifest;
     while (point->parent != 0 && !there_.contains(point->parent)) {
       const StoredManifest* parent = stored(point->parent);
-      if (parent == nullptr) return add_chain(point->chain, point->parent,
-                                              descendant);
+      if (parent == nullptr)
+        return add_chain(point->chain, point->parent, descendant);
       if (parent->live()) add(point->parent, descendant);
       point = &parent->manifest;
     }

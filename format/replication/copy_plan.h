@@ -16,13 +16,14 @@ struct PlannedPoint {
 };
 
 struct CopyPlan {
-  std::vector<PlannedPoint> points;  // ascending: what one needs comes before it
-  uint64_t present = 0;              // of those asked for, already there
+  std::vector<PlannedPoint>
+      points;            // ascending: what one needs comes before it
+  uint64_t present = 0;  // of those asked for, already there
 };
 
-// What must be copied so that `target` has all of `wanted`: those that it lacks,
-// and before them the points that they were built on. `target` is null where it
-// has no such domain. Changes nothing.
+// What must be copied so that `target` has all of `wanted`: those that it
+// lacks, and before them the points that they were built on. `target` is null
+// where it has no such domain. Changes nothing.
 //
 // Throws kUsage when a number is another point there than in `source`: the two
 // then have histories of their own, which cannot be told apart under one name.

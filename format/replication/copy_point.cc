@@ -8,10 +8,10 @@
 
 #include "format/base/error.h"
 #include "format/chain/codec.h"
-#include "format/repository/names.h"
-#include "format/repository/shared_file.h"
 #include "format/replication/copy_files.h"
 #include "format/replication/new_refs.h"
+#include "format/repository/names.h"
+#include "format/repository/shared_file.h"
 
 namespace backstitch::format {
 
@@ -52,9 +52,9 @@ class PointCopy {
 
   void begin_part(const char* suffix) const {
     if (hooks_.begin)
-      hooks_.begin(source_.name() + "@" + std::to_string(point_.number()) +
-                       suffix,
-                   point_.manifest().stored_bytes());
+      hooks_.begin(
+          source_.name() + "@" + std::to_string(point_.number()) + suffix,
+          point_.manifest().stored_bytes());
   }
   void end_part() const {
     if (hooks_.end) hooks_.end();
@@ -105,9 +105,9 @@ CopyPlace& PointCopy::place(uint32_t number) {
   place.stored = std::move(*stored);
   const fs::path there = target_.path() / point_name(number);
   place.in_place = fs::exists(there);
-  place.directory =
-      place.in_place ? there
-                     : target_.path() / (kCopyPrefix + point_name(number));
+  place.directory = place.in_place
+                        ? there
+                        : target_.path() / (kCopyPrefix + point_name(number));
   if (place.in_place) {
     use_remains(place);
   } else if (::mkdir(place.directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -123,8 +123,8 @@ CopyPlace& PointCopy::place(uint32_t number) {
 void PointCopy::use_remains(CopyPlace& place) {
   const auto theirs = read_stored(target_, place.stored.manifest.point);
   if (!theirs || theirs->live() || theirs->text != place.stored.text) {
-    throw Error(ErrorKind::kUsage, place.directory.string() +
-                                       ": is not what the source's is");
+    throw Error(ErrorKind::kUsage,
+                place.directory.string() + ": is not what the source's is");
   }
   if (theirs->state == PointState::kDeleted) return;
   rename_path(place.directory / manifest_file(PointState::kRemains),
@@ -197,8 +197,8 @@ void PointCopy::copy_ref(const DiskStore& store, const std::string& disk,
 class Padding {
  public:
   void check(const File& file, uint64_t begin, uint64_t end) {
-    uint64_t& cursor = cursors_.try_emplace(file.path(), kHeaderBytes)
-                           .first->second;
+    uint64_t& cursor =
+        cursors_.try_emplace(file.path(), kHeaderBytes).first->second;
     bytes_.resize(std::min(begin - std::min(begin, cursor), kPageBytes));
     file.read_at(cursor, bytes_);
     if (begin < cursor || begin - cursor >= kPageBytes || !all_zero(bytes_)) {
@@ -265,7 +265,8 @@ void PointCopy::complete(const CopyPlace& place) {
       manifest_file(own ? PointState::kLive : PointState::kDeleted);
   write_new_file(file, place.stored.text);
   if (read_text(file) != place.stored.text)
-    throw Error(ErrorKind::kDamaged, file.string() + ": is not what was copied");
+    throw Error(ErrorKind::kDamaged,
+                file.string() + ": is not what was copied");
   sync_directory(place.directory);
 }
 

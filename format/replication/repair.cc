@@ -50,7 +50,9 @@ class Repair {
     VerifyOptions options;
     options.quick = quick;
     options.progress = options_.progress;
-    options.damaged = [&](const DamagedRef& ref) { damage.refs.push_back(ref); };
+    options.damaged = [&](const DamagedRef& ref) {
+      damage.refs.push_back(ref);
+    };
     options.stray = [&](const StrayBytes& bytes) {
       damage.strays.push_back(bytes);
     };

@@ -124,8 +124,8 @@ class PointFiles {
     } catch (const Error&) {
       return false;
     }
-    return std::ranges::equal(
-        bytes, std::as_bytes(std::span(text)).first(kHashEnd));
+    return std::ranges::equal(bytes,
+                              std::as_bytes(std::span(text)).first(kHashEnd));
   }
 
   void repair_disk(const Manifest& manifest, const DiskManifest& disk,
@@ -135,10 +135,9 @@ class PointFiles {
     const FileHeader header = header_of(manifest, disk.name, kind);
     const auto bytes = encode(header);
     if (!fs::exists(path)) {
-      log_.replace(
-          path,
-          {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-          mended(name, "header", ""));
+      log_.replace(path,
+                   {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                   mended(name, "header", ""));
       if (log_.dry_run()) return;
     }
     if (!has_header(File::open(path, O_RDONLY), header))
@@ -167,9 +166,8 @@ class PointFiles {
                                               uint32_t number,
                                               const SideFile& file) {
     try {
-      std::string content =
-          read_text(domain.path() / point_name(number) / file.name,
-                    file.size_bytes);
+      std::string content = read_text(
+          domain.path() / point_name(number) / file.name, file.size_bytes);
       if (content.size() != file.size_bytes || hash_of(content) != file.hash)
         return {};
       return content;

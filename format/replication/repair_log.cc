@@ -20,10 +20,11 @@ void RepairLog::overwrite(const fs::path& path, ByteView bytes, Mended what) {
     Bytes written(bytes.size());
     file.read_at(what.offset, written);
     if (!std::ranges::equal(written, bytes)) {
-      throw Error(ErrorKind::kFailed,
-                  "cannot repair " + path.string() + ": what was written at "
-                  "offset " + std::to_string(what.offset) +
-                      " reads differently");
+      throw Error(ErrorKind::kFailed, "cannot repair " + path.string() +
+                                          ": what was written at "
+                                          "offset " +
+                                          std::to_string(what.offset) +
+                                          " reads differently");
     }
   }
   mended_.push_back(std::move(what));
@@ -43,8 +44,14 @@ void RepairLog::replace(const fs::path& path, std::string_view content,
       const fs::path fresh =
           path.parent_path() / ("." + path.filename().string() + ".new");
       remove_tree(fresh);
-      write_new_file(fresh, content);
-      rename_path(fresh, path);
+      try {
+        write_new_file(fresh, content);
+        rename_path(fresh, path);
+      } catch (const Error&) {
+        std::error_code ignored;  // the next run removes what is left
+        fs::remove(fresh, ignored);
+        throw;
+      }
       sync_directory(path.parent_path());
     }
     if (read_text(path, content.size()) != content) {

@@ -31,8 +31,7 @@ RefRepair::RefRepair(const Domain& domain, const RepairSources& sources,
 
 const DiskStore& RefRepair::store(size_t source, const std::string& disk) {
   auto& known = stores_[{source, disk}];
-  if (!known)
-    known = places_[source].store(disk, std::make_shared<Caches>());
+  if (!known) known = places_[source].store(disk, std::make_shared<Caches>());
   return *known;
 }
 
@@ -171,8 +170,8 @@ bool RefRepair::write(const DamagedRef& damage, const Found& found) {
   entry.begin = damage.at.first * kChunkBytes;
   entry.end = end_of(damage);
   entry.from = found.from;
-  log_.overwrite(domain_.path() / point_name(ref.point) / file,
-                 found.bytes, std::move(entry));
+  log_.overwrite(domain_.path() / point_name(ref.point) / file, found.bytes,
+                 std::move(entry));
   return true;
 }
 

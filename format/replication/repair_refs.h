@@ -17,8 +17,7 @@ namespace backstitch::format {
 // One thread; keeps what it learns of the sources.
 class RefRepair {
  public:
-  RefRepair(const Domain& domain, const RepairSources& sources,
-            RepairLog& log);
+  RefRepair(const Domain& domain, const RepairSources& sources, RepairLog& log);
 
   // True if it was mended: then there may be more below.
   bool mend_page(const DamagedRef& page);

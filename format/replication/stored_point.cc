@@ -30,7 +30,8 @@ std::vector<uint32_t> stored_numbers(const Domain& domain) {
     if (number != 0) numbers.push_back(number);
   }
   if (code)
-    throw system_error(code.value(), "read directory " + domain.path().string());
+    throw system_error(code.value(),
+                       "read directory " + domain.path().string());
   std::ranges::sort(numbers);
   return numbers;
 }
@@ -41,8 +42,8 @@ std::optional<StoredManifest> read_stored(const Domain& domain,
   // In the order in which a deletion renames it: none is missed.
   for (const PointState state :
        {PointState::kLive, PointState::kDeleted, PointState::kRemains}) {
-    const std::string shown = domain.name() + "/" + point_name(number) + "/" +
-                              manifest_file(state);
+    const std::string shown =
+        domain.name() + "/" + point_name(number) + "/" + manifest_file(state);
     try {
       StoredManifest stored;
       stored.state = state;

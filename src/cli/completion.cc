@@ -75,15 +75,14 @@ Offer offer_for(const std::string& name) {
       {"FORMAT", {Kind::kWords, "raw qcow2"}},
       {"LEVEL", {Kind::kWords, "auto full incremental differential copy"}},
       {"POINT", {Kind::kPoint, ""}},
-      {"REPOSITORY", {Kind::kDirectory, ""}},
       {"dest", {Kind::kFile, ""}},
       {"dir", {Kind::kDirectory, ""}},
       {"domain", {Kind::kDomain, ""}},
       {"mountpoint", {Kind::kDirectory, ""}},
       {"path", {Kind::kDirectory, ""}},
       {"point", {Kind::kPoint, ""}},
-      {"repository", {Kind::kDirectory, ""}},
       {"shell", {Kind::kWords, "bash zsh fish"}},
+      {"target", {Kind::kDirectory, ""}},
   };
   const auto found = offers.find(name);
   return found == offers.end() ? Offer{} : found->second;

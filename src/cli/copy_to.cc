@@ -81,7 +81,7 @@ class Copy {
     const auto wanted = find_wanted(source_, texts(values, "point"));
     if (!as_.empty() && wanted.size() != 1)
       throw Error(ErrorKind::kUsage, "--as is for points of one domain");
-    open(text(values, "repository"), flag(values, "init"));
+    open(text(values, "target"), flag(values, "init"));
     for (const auto& [name, domain] : wanted) copy(domain);
   }
 
@@ -96,13 +96,11 @@ class Copy {
                   {"continued_bytes", counts_.continued_bytes}});
       return kExitOk;
     }
-    print(fmt::format("{}{}, {}{}\n", dry_run_ ? "would copy " : "copied ",
-                      count_of(points_.size(), "point"),
-                      format_bytes(dry_run_ ? planned_bytes_
-                                            : counts_.written_bytes),
-                      present_ == 0
-                          ? ""
-                          : fmt::format("; {} were there already", present_)));
+    print(fmt::format(
+        "{}{}, {}{}\n", dry_run_ ? "would copy " : "copied ",
+        count_of(points_.size(), "point"),
+        format_bytes(dry_run_ ? planned_bytes_ : counts_.written_bytes),
+        present_ == 0 ? "" : fmt::format("; {} were there already", present_)));
     return kExitOk;
   }
 
@@ -151,8 +149,7 @@ class Copy {
   }
 
   void copy_point(const Wanted& wanted, const format::Domain& there,
-                  const format::WriterLock& lock,
-                  const PlannedPoint& planned) {
+                  const format::WriterLock& lock, const PlannedPoint& planned) {
     engine::check_stop();
     const auto point = open_if_there(wanted.domain, planned.number);
     if (!point) return;
@@ -238,8 +235,7 @@ Command copy_to_command() {
   const auto one = [](const char* name) {
     return po::value<std::string>()->value_name(name);
   };
-  options.add_options()("as", one("NAME"),
-                        "what the domain is called there")(
+  options.add_options()("as", one("NAME"), "what the domain is called there")(
       "bandwidth", one("BYTES"), "read no more than this a second")(
       "dry-run,n", po::bool_switch(), "only say what would be copied")(
       "init", po::bool_switch(), "create the repository if it is not there");
@@ -247,7 +243,7 @@ Command copy_to_command() {
           "REPOSITORY [POINT|DOMAIN…]",
           "Copy points that another repository lacks.",
           options,
-          {{"repository", 1}, {"point", -1}},
+          {{"target", 1}, {"point", -1}},
           run};
 }
 

@@ -104,10 +104,10 @@ class Sources {
 };
 
 json mended_json(const std::string& domain, const Mended& entry) {
-  return {{"domain", domain},         {"file", entry.file},
-          {"offset", entry.offset},   {"what", entry.what},
-          {"disk", entry.disk},       {"begin_bytes", entry.begin},
-          {"end_bytes", entry.end},   {"from", entry.from}};
+  return {{"domain", domain},       {"file", entry.file},
+          {"offset", entry.offset}, {"what", entry.what},
+          {"disk", entry.disk},     {"begin_bytes", entry.begin},
+          {"end_bytes", entry.end}, {"from", entry.from}};
 }
 
 json damage_json(const std::string& domain, const format::Finding& finding) {

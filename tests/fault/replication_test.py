@@ -22,7 +22,7 @@ import time
 import injection
 import trees
 
-STRIKES = int(os.environ.get("STRIKES", "70"))
+STRIKES = int(os.environ.get("STRIKES", "30"))
 WRITING = {
     "write", "pwrite64", "fsync", "rename", "renameat2", "fallocate",
     "ftruncate", "mkdir", "openat", "unlink", "unlinkat", "link", "rmdir",

@@ -10,7 +10,7 @@ from support import environment, fails, make_repository, run, run_json, workplac
 
 
 def numbers(repository, domain="vm1"):
-    names = run("-r", repository, "list", "--names", domain).stdout.split()
+    names = run("-r", repository, "list", "--names", domain).stdout.splitlines()
     return [int(name.split("@")[1]) for name in names]
 
 
