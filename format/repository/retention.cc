@@ -8,6 +8,7 @@
 #include <array>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "format/base/error.h"
@@ -126,6 +127,14 @@ void remove_point(const Domain& domain, uint32_t number) {
   remove_tree(gone);
 }
 
+std::map<uint32_t, std::vector<Manifest>> by_chain(
+    std::vector<Manifest> manifests) {
+  std::map<uint32_t, std::vector<Manifest>> chains;
+  for (Manifest& manifest : manifests)
+    chains[manifest.chain].push_back(std::move(manifest));
+  return chains;
+}
+
 // Only the .map and .data files stay.
 void keep_remains(const Domain& domain, const Manifest& dead) {
   const fs::path directory = domain.path() / point_name(dead.point);
@@ -133,6 +142,20 @@ void keep_remains(const Domain& domain, const Manifest& dead) {
   if (fs::exists(directory / "deleted.json"))
     rename_path(directory / "deleted.json", directory / "remains.json");
   sync_directory(directory);
+}
+
+uint64_t release_chain(const Domain& domain, const std::vector<Manifest>& dead,
+                       const std::vector<Manifest>& live) {
+  DeadSpace space(domain, dead, live);
+  const uint64_t freed = space.release();
+  for (const Manifest& manifest : dead) {
+    if (space.is_needed(manifest.point)) {
+      keep_remains(domain, manifest);
+    } else {
+      remove_point(domain, manifest.point);
+    }
+  }
+  return freed;
 }
 
 }  // namespace
@@ -161,18 +184,23 @@ bool has_unfinished_deletion(const Domain& domain) {
 }
 
 uint64_t release_dead(const Domain& domain) {
-  const auto dead = domain.remains();
+  const auto dead = by_chain(domain.remains());
   if (dead.empty()) return 0;
   check_all_known(domain);
-  DeadSpace space(domain, dead, live_manifests(domain));
-  const uint64_t freed = space.release();
-  for (const Manifest& manifest : dead) {
-    if (space.is_needed(manifest.point)) {
-      keep_remains(domain, manifest);
-    } else {
-      remove_point(domain, manifest.point);
+  const auto live = by_chain(live_manifests(domain));
+  uint64_t freed = 0;
+  std::optional<Error> failure;
+  for (const auto& [chain, remains] : dead) {
+    const auto needing = live.find(chain);
+    try {
+      freed += release_chain(
+          domain, remains,
+          needing == live.end() ? std::vector<Manifest>() : needing->second);
+    } catch (const Error& error) {  // no other chain's matter
+      if (!failure) failure = error;
     }
   }
+  if (failure) throw Error(*failure);
   return freed;
 }
 

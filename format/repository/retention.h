@@ -40,7 +40,8 @@ Freed freed_by(const Domain& domain, const std::vector<uint32_t>& points);
 bool has_unfinished_deletion(const Domain& domain);
 
 // Frees what no point reaches in the files of deleted points; called by
-// WriterLock for what an unfinished run left.
+// WriterLock for what an unfinished run left. A chain whose maps cannot be read
+// keeps all it has, and is the failure that is thrown once the others are done.
 uint64_t release_dead(const Domain& domain);
 
 }  // namespace backstitch::format

@@ -29,9 +29,8 @@ TEST(Table, NeverLetsANameMoveTheCursor) {
 class DisplayWidth : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (std::setlocale(LC_CTYPE, GetParam()) == nullptr) {
-      GTEST_SKIP() << "no locale " << GetParam();
-    }
+    // Both are part of the C library.
+    ASSERT_NE(std::setlocale(LC_CTYPE, GetParam()), nullptr);
   }
   void TearDown() override { std::setlocale(LC_CTYPE, "C"); }
 };

@@ -15,6 +15,15 @@ using test::expect_error;
 using test::rehashed;
 using test::sample_manifest;
 
+void expect_same_change(const DiskManifest& got, const DiskManifest& want) {
+  EXPECT_EQ(got.read, want.read);
+  EXPECT_EQ(got.reason, want.reason);
+  EXPECT_EQ(got.read_bytes, want.read_bytes);
+  EXPECT_EQ(got.changed_chunks, want.changed_chunks);
+  EXPECT_EQ(got.zeroed_chunks, want.zeroed_chunks);
+  EXPECT_EQ(got.source, want.source);
+}
+
 void expect_same_disk(const DiskManifest& got, const DiskManifest& want) {
   EXPECT_EQ(got.name, want.name);
   EXPECT_EQ(got.size_bytes, want.size_bytes);
@@ -22,12 +31,7 @@ void expect_same_disk(const DiskManifest& got, const DiskManifest& want) {
   EXPECT_EQ(got.data_chunks, want.data_chunks);
   EXPECT_EQ(got.map_length, want.map_length);
   EXPECT_EQ(got.data_length, want.data_length);
-  EXPECT_EQ(got.read, want.read);
-  EXPECT_EQ(got.reason, want.reason);
-  EXPECT_EQ(got.read_bytes, want.read_bytes);
-  EXPECT_EQ(got.changed_chunks, want.changed_chunks);
-  EXPECT_EQ(got.zeroed_chunks, want.zeroed_chunks);
-  EXPECT_EQ(got.source, want.source);
+  expect_same_change(got, want);
 }
 
 std::string replaced(std::string text, const std::string& from,

@@ -94,6 +94,25 @@ TEST_F(Retention, WritersGoOnWhereFreeingFails) {
             test::expected_bytes(disk_));
 }
 
+TEST_F(Retention, ADamagedChainKeepsNoOtherFromBeingFreed) {
+  test::PointOptions full;
+  full.level = Level::kFull;
+  {
+    const WriterLock lock(domain_);
+    make_point(repository_, domain_, disks_, full);
+    disk_.write(kChunk, random_bytes(3));
+    make_point(repository_, domain_, disks_);
+  }
+  const fs::path map = point(2, "vda.map");
+  fs::rename(map, dir_.path() / "aside");
+  fs::create_symlink(map, map);
+  EXPECT_THROW(remove({1, 3}), Error);
+  EXPECT_TRUE(fs::exists(point(1, "deleted.json")));
+  EXPECT_TRUE(fs::exists(point(3, "remains.json")));
+  EXPECT_EQ(read_disk(domain_.open_point(4), "vda"),
+            test::expected_bytes(disk_));
+}
+
 TEST_F(Retention, ManyPointsNeedFewOpenFiles) {
   {
     const WriterLock lock(domain_);
