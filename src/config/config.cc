@@ -1,7 +1,5 @@
 #include "src/config/config.h"
 
-// Errors as values: the message is ours.
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -194,14 +192,16 @@ fs::path config_path() {
 
 Config load_config(const fs::path& path) {
   const std::string text = read_text(path);
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
     throw Error(ErrorKind::kUsage,
                 path.string() + ", line " +
-                    std::to_string(parsed.error().source().begin.line) + ": " +
-                    std::string(parsed.error().description()));
+                    std::to_string(error.source().begin.line) + ": " +
+                    std::string(error.description()));
   }
-  return Reader(path).config(parsed.table());
+  return Reader(path).config(table);
 }
 
 Config load_config_if_there(const fs::path& path) {
