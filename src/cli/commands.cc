@@ -6,12 +6,12 @@ namespace backstitch::cli {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      init_command(),    backup_command(),   import_command(),
-      list_command(),    show_command(),     mount_command(),
-      unmount_command(), overlay_command(),  boot_command(),
+      init_command(),     backup_command(),  import_command(),
+      list_command(),     show_command(),    mount_command(),
+      unmount_command(),  overlay_command(), boot_command(),
       finalize_command(), discard_command(), sessions_command(),
-      restore_command(), verify_command(),   diff_command(),
-      delete_command(),  prune_command(),    completion_command(),
+      restore_command(),  verify_command(),  diff_command(),
+      delete_command(),   prune_command(),   completion_command(),
   };
   return table;
 }

@@ -74,6 +74,7 @@ Offer offer_for(const std::string& name) {
       {"LEVEL", {Kind::kWords, "auto full incremental differential copy"}},
       {"POINT", {Kind::kPoint, ""}},
       {"action", {Kind::kWords, "commit"}},
+      {"archive", {Kind::kFile, ""}},
       {"dest", {Kind::kFile, ""}},
       {"dir", {Kind::kDirectory, ""}},
       {"domain", {Kind::kDomain, ""}},
