@@ -150,9 +150,9 @@ std::shared_ptr<const ChainImage> Point::image(
     const std::shared_ptr<const DiskStore>& store) const {
   const DiskManifest* disk = manifest_->disk(store->disk());
   if (disk == nullptr) {
-    throw Error(ErrorKind::kNotFound, printable(domain_) + "@" + std::to_string(number()) +
-                                          " has no disk " +
-                                          printable(store->disk()));
+    throw Error(ErrorKind::kNotFound,
+                printable(domain_) + "@" + std::to_string(number()) +
+                    " has no disk " + printable(store->disk()));
   }
   return std::make_shared<const ChainImage>(store, disk->root, disk->size_bytes,
                                             disk->data_chunks, lock_);

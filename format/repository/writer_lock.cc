@@ -70,9 +70,9 @@ namespace {
 
 File open_lock(const Domain& domain) {
   if (domain.source() != nullptr) {
-    throw Error(ErrorKind::kUnsupported,
-                printable(domain.name()) +
-                    ": lies in an archive, which is only read");
+    throw Error(
+        ErrorKind::kUnsupported,
+        printable(domain.name()) + ": lies in an archive, which is only read");
   }
   return File::open(domain.path() / "lock", O_RDWR | O_CREAT);
 }

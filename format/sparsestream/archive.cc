@@ -12,21 +12,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 ArchiveStatePointer load(const fs::path& path) {
   const FileStamp stamp = stamp_of(path);
   ArchiveFiles files = find_archive_files(path);
   ArchiveLogs logs(files);
   auto points = find_points(files);
-  return std::make_shared<const ArchiveState>(stamp, std::move(files),
-                                              std::move(logs),
-                                              std::move(points));
+  return std::make_shared<const ArchiveState>(
+      stamp, std::move(files), std::move(logs), std::move(points));
 }
 
 [[noreturn]] void no_point(const std::string& domain, uint32_t number) {
-  throw Error(
-      ErrorKind::kNotFound,
-      printable(domain) + " has no point " + std::to_string(number));
+  throw Error(ErrorKind::kNotFound,
+              printable(domain) + " has no point " + std::to_string(number));
 }
 
 bool is_domain_name(const std::string& name) {
@@ -95,6 +92,11 @@ Repository open_archive(const fs::path& path,
     sources.push_back(std::make_shared<ArchiveSource>(archive, streams));
     ids += sources.back()->id();
   }
+  if (ids.empty()) {
+    throw Error(ErrorKind::kDamaged,
+                path.string() + ": holds no finished point, only " +
+                    printable(sources.front()->unfinished()));
+  }
   const std::string id = to_hex(hash_of(ids));
   std::vector<Domain> domains;
   std::set<std::string> taken;
@@ -149,14 +151,6 @@ Repository open_repository(const fs::path& path) {
 ArchiveSource::ArchiveSource(fs::path path, std::shared_ptr<StreamPool> streams)
     : path_(std::move(path)), streams_(std::move(streams)) {
   const ArchiveStatePointer state = load(path_);
-  if (state->points.empty()) {
-    const std::string name = state->files.data.empty()
-                                 ? "no data files of virtnbdbackup"
-                                 : state->files.data.front()->place.name;
-    throw Error(
-        state->files.data.empty() ? ErrorKind::kNotFound : ErrorKind::kDamaged,
-        path_.string() + ": holds no finished point, only " + printable(name));
-  }
   state_.with([&](ArchiveStatePointer& known) { known = state; });
 }
 
@@ -164,8 +158,7 @@ std::string ArchiveSource::domain_name() const {
   const ArchiveStatePointer now = state();
   for (const auto& [name, place] : now->files.others) {
     if (!name.starts_with("vmconfig.") || !name.ends_with(".xml")) continue;
-    const std::string found =
-        element_text(*now->files.text(name), "name");
+    const std::string found = element_text(*now->files.text(name), "name");
     if (is_domain_name(found)) return found;
   }
   for (const auto& [name, place] : now->files.others)
@@ -174,13 +167,21 @@ std::string ArchiveSource::domain_name() const {
 }
 
 std::string ArchiveSource::id() const {
-  const auto& point = state()->points.front();
+  const ArchiveStatePointer now = state();
   std::string text;
-  for (const DataFilePointer& file : point->files) {
+  if (now->points.empty()) return text;
+  for (const DataFilePointer& file : now->points.front()->files) {
     text += file->place.name + "\n" + std::to_string(file->place.length) +
             "\n" + file->meta.date + "\n";
   }
   return to_hex(hash_of(text));
+}
+
+std::string ArchiveSource::unfinished() const {
+  const ArchiveStatePointer now = state();
+  return now->points.empty() && !now->files.data.empty()
+             ? now->files.data.front()->place.name
+             : "";
 }
 
 void ArchiveSource::set_names(std::string domain, std::string repository) {
@@ -218,8 +219,7 @@ fs::path ArchiveSource::record(uint32_t number) const {
 VerifyResult ArchiveSource::verify(uint32_t number,
                                    const VerifyOptions& options) const {
   const ArchiveStatePointer now = state();
-  if (number == 0)
-    return verify_archive(*now, now->points, true, options);
+  if (number == 0) return verify_archive(*now, now->points, true, options);
   if (number > now->points.size()) no_point(domain_, number);
   return verify_archive(*now, {now->points[number - 1]}, false, options);
 }

@@ -46,8 +46,11 @@ class ArchiveSource : public PointSource {
 
   // As the archive calls it; empty when nothing tells.
   std::string domain_name() const;
-  // 32 hexadecimal digits that stay the same when files come.
+  // 32 hexadecimal digits that stay the same when files come; empty when there
+  // are no points.
   std::string id() const;
+  // A file of an unfinished run, when there is nothing else.
+  std::string unfinished() const;
   // Set once, before any point is opened.
   void set_names(std::string domain, std::string repository);
 

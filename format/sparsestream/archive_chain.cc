@@ -96,10 +96,9 @@ class Grouper {
     Points made;
     for (const auto& [key, files] : groups_) {
       // What nothing of which was finished is no point.
-      if (std::ranges::all_of(files, &DataFile::is_partial,
-                              [](const auto& f) -> const DataFile& {
-                                return *f;
-                              })) {
+      if (std::ranges::all_of(
+              files, &DataFile::is_partial,
+              [](const auto& f) -> const DataFile& { return *f; })) {
         continue;
       }
       made.push_back(make_point(files));
@@ -112,7 +111,8 @@ class Grouper {
     // What is left of a run that was repeated does not count.
     std::ranges::copy_if(files, std::back_inserter(point->files),
                          [&](const DataFilePointer& file) {
-                           return !file->is_partial || !is_finished(files, *file);
+                           return !file->is_partial ||
+                                  !is_finished(files, *file);
                          });
     std::ranges::sort(point->files, {},
                       [](const auto& file) { return file->disk; });
@@ -192,7 +192,8 @@ class Order {
   explicit Order(const Points& points) : points_(points) {}
 
   std::vector<ArchivePointPointer> run() {
-    for (const PointPointer& point : points_) children_[point->base].push_back(point);
+    for (const PointPointer& point : points_)
+      children_[point->base].push_back(point);
     append_below(nullptr);
     // What leads to itself was not reached; it is shown, and cannot be used.
     for (const PointPointer& point : points_)
@@ -268,9 +269,9 @@ std::vector<DataFilePointer> layers_of(const ArchivePointPointer& point,
       if (layers.empty())
         throw Error(ErrorKind::kNotFound, "the point has no disk " + disk);
       throw Error(ErrorKind::kDamaged,
-                  layers.back()->place.name +
-                      ": builds on the checkpoint \"" + at->checkpoint +
-                      "\", and the archive has no " + disk + " of that run");
+                  layers.back()->place.name + ": builds on the checkpoint \"" +
+                      at->checkpoint + "\", and the archive has no " + disk +
+                      " of that run");
     }
     for (const DataFilePointer& file : at->files)
       if (file->disk == disk) layers.push_back(file);

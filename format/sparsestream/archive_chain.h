@@ -16,9 +16,9 @@ struct ArchivePoint {
   uint32_t number = 0;
   Level level = Level::kFull;
   std::string checkpoint;
-  std::string parent;            // checkpoint that it builds on
-  std::string ident;             // as other files of the same run carry it
-  std::string date;              // in the writer's local time; may be empty
+  std::string parent;  // checkpoint that it builds on
+  std::string ident;   // as other files of the same run carry it
+  std::string date;    // in the writer's local time; may be empty
   std::vector<DataFilePointer> files;  // one a disk, by disk
   // What it builds on; null for a full and a copy, and when that is missing.
   std::shared_ptr<const ArchivePoint> base;

@@ -21,10 +21,10 @@ Time time_of(const std::string& date) {
   char zone = 0;
   int zone_hours = 0;
   int zone_minutes = 0;
-  const int got = std::sscanf(
-      date.c_str(), "%4d-%2d-%2dT%2d:%2d:%lf%c%2d:%2d", &parts.tm_year,
-      &parts.tm_mon, &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &seconds,
-      &zone, &zone_hours, &zone_minutes);
+  const int got =
+      std::sscanf(date.c_str(), "%4d-%2d-%2dT%2d:%2d:%lf%c%2d:%2d",
+                  &parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour,
+                  &parts.tm_min, &seconds, &zone, &zone_hours, &zone_minutes);
   if (got < 6 || !(seconds >= 0 && seconds < 62)) return {};
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
@@ -145,8 +145,7 @@ class Content : public PointContent {
   }
 
   void add_side_files() {
-    const StoredPlace* config =
-        place_of("vmconfig." + point_->ident + ".xml");
+    const StoredPlace* config = place_of("vmconfig." + point_->ident + ".xml");
     // A machine is described anew by each run; a description is often lost with
     // nothing but a renamed file.
     for (auto at = point_->base; config == nullptr && at; at = at->base)

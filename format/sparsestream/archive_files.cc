@@ -47,9 +47,9 @@ bool is_raw_image(const StoredFile& file, const DataFile& data) {
 
 void examine(DataFile& data) {
   if (data.is_partial) {
-    throw Error(ErrorKind::kDamaged,
-                data.place.name +
-                    ": is what an unfinished run of virtnbdbackup left");
+    throw Error(
+        ErrorKind::kDamaged,
+        data.place.name + ": is what an unfinished run of virtnbdbackup left");
   }
   check_disk_name(data.disk);
   const StoredFile file(data.place);

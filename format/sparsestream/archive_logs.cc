@@ -92,9 +92,8 @@ std::string ArchiveLogs::why_stale(const DataFile& file) const {
            "wrote it";
   }
   if (run->keeps_zeroes) return "";
-  return file.place.name +
-         " lacks ranges that became zero: virtnbdbackup " + run->version +
-         " wrote it without --no-sparse-detection";
+  return file.place.name + " lacks ranges that became zero: virtnbdbackup " +
+         run->version + " wrote it without --no-sparse-detection";
 }
 
 }  // namespace backstitch::format

@@ -111,12 +111,13 @@ class Verifier {
                       static_cast<uInt>(piece.size()));
       if (!file.meta.compressed) advance(piece.size());
     }
-    if (std::to_string(sum) == text->substr(0, text->find_last_not_of(" \r\n") + 1))
+    if (std::to_string(sum) ==
+        text->substr(0, text->find_last_not_of(" \r\n") + 1))
       return;
-    throw Error(ErrorKind::kDamaged,
-                file.place.name + ": its Adler-32 is " + std::to_string(sum) +
-                    ", and " + file.place.name + ".chksum says " +
-                    printable(text->substr(0, 20)));
+    throw Error(ErrorKind::kDamaged, file.place.name + ": its Adler-32 is " +
+                                         std::to_string(sum) + ", and " +
+                                         file.place.name + ".chksum says " +
+                                         printable(text->substr(0, 20)));
   }
 
   void advance(uint64_t bytes) {

@@ -110,13 +110,13 @@ StreamMeta parse_meta(std::string_view text) {
   meta.parent = text_of(parsed, "parentCheckpoint", "parent-checkpoint");
   const json& incremental = value_of(parsed, "incremental", "incremental");
   meta.incremental = incremental.is_boolean() && incremental.get<bool>();
-  meta.compressed = meta.version >= 2 &&
-                    is_on(value_of(parsed, "compressed", "compressed"));
+  meta.compressed =
+      meta.version >= 2 && is_on(value_of(parsed, "compressed", "compressed"));
   if (meta.version == 0 || meta.version > kLatestVersion) {
-    throw Error(
-        ErrorKind::kUnsupported,
-        "is a stream of version " + std::to_string(meta.version) +
-            "; versions up to " + std::to_string(kLatestVersion) + " are read");
+    throw Error(ErrorKind::kUnsupported,
+                "is a stream of version " + std::to_string(meta.version) +
+                    "; versions up to " + std::to_string(kLatestVersion) +
+                    " are read");
   }
   const std::string method =
       text_of(parsed, "compressionMethod", "compression-method");

@@ -133,8 +133,8 @@ ByteView Lz4Decoder::next() {
   if (size == 0) damaged("it ends too early");
   if (size > header_.block_bytes) damaged("a block is too large");
   const uint64_t sum_bytes = header_.block_checksums ? sizeof(uint32_t) : 0;
-  const ByteView stored = take(sizeof(uint32_t) + size + sum_bytes)
-                              .subspan(sizeof(uint32_t));
+  const ByteView stored =
+      take(sizeof(uint32_t) + size + sum_bytes).subspan(sizeof(uint32_t));
   if (sum_bytes != 0 &&
       XXH32(stored.data(), size, 0) != load_le<uint32_t>(&stored[size])) {
     damaged("the checksum of a block differs");

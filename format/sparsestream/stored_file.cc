@@ -24,10 +24,10 @@ StoredFile::StoredFile(StoredPlace place)
     : place_(std::move(place)), file_(File::open(place_.path, O_RDONLY)) {
   const uint64_t size = file_.size();
   if (place_.offset > size || place_.length > size - place_.offset) {
-    throw Error(ErrorKind::kDamaged,
-                place_.name + ": reaches beyond the end of " +
-                    place_.path.string() + " (" + std::to_string(size) +
-                    " bytes)");
+    throw Error(ErrorKind::kDamaged, place_.name +
+                                         ": reaches beyond the end of " +
+                                         place_.path.string() + " (" +
+                                         std::to_string(size) + " bytes)");
   }
 }
 

@@ -100,7 +100,8 @@ void Stream::read(size_t piece, uint64_t offset,
   while (!out.empty()) {
     const uint64_t begin = offset % kSegmentBytes;
     const auto bytes = segment(piece, offset / kSegmentBytes);
-    const uint64_t length = std::min<uint64_t>(out.size(), bytes->size() - begin);
+    const uint64_t length =
+        std::min<uint64_t>(out.size(), bytes->size() - begin);
     std::memcpy(out.data(), bytes->data() + begin, length);
     out = out.subspan(length);
     offset += length;
@@ -109,11 +110,9 @@ void Stream::read(size_t piece, uint64_t offset,
 
 std::shared_ptr<const Bytes> Stream::segment(size_t piece,
                                              uint64_t number) const {
-  return segments_->get({number_, first_segment_[piece] + number},
-                        kSegmentBytes, [&] {
-                          return std::make_shared<const Bytes>(
-                              decode(piece, number));
-                        });
+  return segments_->get(
+      {number_, first_segment_[piece] + number}, kSegmentBytes,
+      [&] { return std::make_shared<const Bytes>(decode(piece, number)); });
 }
 
 // From the nearest window that is kept at or before the segment, keeping those
@@ -181,8 +180,7 @@ std::shared_ptr<const Stream> StreamPool::open(const StoredPlace& place,
                                                bool is_raw) {
   // One that is scanned for the first time must not hold up the others.
   const std::string key = place.path.string() + "\n" + place.name;
-  const auto known =
-      open_.with([&](auto& open) { return open[key].lock(); });
+  const auto known = open_.with([&](auto& open) { return open[key].lock(); });
   if (known && known->place().stamp == place.stamp) return known;
   auto stream = std::make_shared<const Stream>(place, is_raw, segments_);
   open_.with([&](auto& open) { open[key] = stream; });

@@ -47,8 +47,7 @@ class StoredSizes {
                         " makes no sense");
     }
     begin_ = at - kFrameEnd.size() - end.length;
-    list_ =
-        json::parse(read_text(file, begin_, end.length), nullptr, false);
+    list_ = json::parse(read_text(file, begin_, end.length), nullptr, false);
     if (!list_.is_array()) {
       damaged(file, "the list of compressed sizes at offset " +
                         std::to_string(begin_) + " is damaged");
@@ -69,10 +68,9 @@ class StoredSizes {
 
  private:
   [[noreturn]] static void cut_off(const StoredFile& file) {
-    damaged(file,
-            "is cut off: a compressed stream of " +
-                std::to_string(file.size()) +
-                " bytes that does not end with a comp frame");
+    damaged(file, "is cut off: a compressed stream of " +
+                      std::to_string(file.size()) +
+                      " bytes that does not end with a comp frame");
   }
 
   static std::vector<uint64_t> several(const std::string& key,
@@ -119,9 +117,7 @@ class Scanner {
                        " (frame " + std::to_string(frames_) + ") " + why);
   }
 
-  uint64_t limit() const {
-    return !sizes_ ? file_.size() : sizes_->begin();
-  }
+  uint64_t limit() const { return !sizes_ ? file_.size() : sizes_->begin(); }
 
   Frame read_frame() {
     frame_at_ = at_;

@@ -123,8 +123,8 @@ class ZipReader {
   void take_entry(ByteView& rest, std::vector<ZipEntry>& entries) const {
     const uint64_t name_length = field<uint16_t>(rest, 28);
     const uint64_t extra_length = field<uint16_t>(rest, 30);
-    const uint64_t total = kEntryBytes + name_length + extra_length +
-                           field<uint16_t>(rest, 32);
+    const uint64_t total =
+        kEntryBytes + name_length + extra_length + field<uint16_t>(rest, 32);
     if (total > rest.size())
       throw Error(ErrorKind::kDamaged, "its directory is damaged");
     std::string name(name_length, '\0');

@@ -15,15 +15,15 @@ void read_chunk(const format::DiskImage& image, uint64_t chunk, Bytes& out) {
   std::ranges::fill(out, std::byte{0});
   const uint64_t begin = chunk * kChunkBytes;
   if (begin >= image.size()) return;
-  image.read_at(begin, std::span(out).first(
-                           std::min(kChunkBytes, image.size() - begin)));
+  image.read_at(
+      begin, std::span(out).first(std::min(kChunkBytes, image.size() - begin)));
 }
 
 }  // namespace
 
-void diff_images(const ImageSource::Image& a, const ImageSource::Image& b,
-                 const std::function<void(uint64_t first, uint64_t count)>&
-                     differs) {
+void diff_images(
+    const ImageSource::Image& a, const ImageSource::Image& b,
+    const std::function<void(uint64_t first, uint64_t count)>& differs) {
   const bool swapped = a->size() < b->size();
   ImageSource source(swapped ? b : a, swapped ? a : b);
   Bytes one(kChunkBytes);

@@ -89,7 +89,8 @@ std::optional<ChunkRun> ImageSource::next_run(std::stop_token stop) {
   if (range.first <= next_) {
     const uint64_t data = image_->next_data(next_ * kChunkBytes) / kChunkBytes;
     const bool is_zero =
-        data > next_ || image_->next_data(next_ * kChunkBytes) >= image_->size();
+        data > next_ ||
+        image_->next_data(next_ * kChunkBytes) >= image_->size();
     run.state = is_zero ? ChunkState::kZero : ChunkState::kData;
     const uint64_t hole = image_->next_hole(next_ * kChunkBytes);
     end = is_zero ? (data > next_ ? data : range.end)

@@ -100,7 +100,8 @@ class Import {
     format::PointWriter writer(repository_, domain_,
                                format::plan_point(domain_, from.level),
                                request_.compression, caches_);
-    for (const DiskManifest& disk : from.disks) copy_disk_of(point, disk, writer);
+    for (const DiskManifest& disk : from.disks)
+      copy_disk_of(point, disk, writer);
     for (const format::SideFile& file : from.files)
       writer.add_file(file.name, point.side_file(file.name));
     Manifest& manifest = writer.manifest();
@@ -123,8 +124,7 @@ class Import {
     progress_.begin(format::printable(source_.name()) + "@" +
                         std::to_string(point.number()) + " " + disk.name,
                     disk.size_bytes);
-    part.manifest().read_bytes =
-        copy_disk(source, part, progress_).read_bytes;
+    part.manifest().read_bytes = copy_disk(source, part, progress_).read_bytes;
     progress_.end();
   }
 

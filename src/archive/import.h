@@ -16,8 +16,8 @@ struct ImportRequest {
 };
 
 struct ImportedPoint {
-  uint32_t from = 0;  // number in the archive
-  uint32_t point = 0;  // number in the repository; 0: could not be imported
+  uint32_t from = 0;       // number in the archive
+  uint32_t point = 0;      // number in the repository; 0: could not be imported
   bool was_there = false;  // an earlier run had imported it
   format::Level level = format::Level::kFull;
   uint64_t stored_bytes = 0;

@@ -75,6 +75,7 @@ Offer offer_for(const std::string& name) {
       {"FORMAT", {Kind::kWords, "raw qcow2"}},
       {"LEVEL", {Kind::kWords, "auto full incremental differential copy"}},
       {"POINT", {Kind::kPoint, ""}},
+      {"archive", {Kind::kFile, ""}},
       {"dest", {Kind::kFile, ""}},
       {"dir", {Kind::kDirectory, ""}},
       {"domain", {Kind::kDomain, ""}},

@@ -39,8 +39,7 @@ json point_json(const std::string& from, const std::string& name,
 std::string line(const std::string& from, const std::string& name,
                  const ImportedPoint& point) {
   return printable(fmt::format(
-             "{} {} {} as {} ({} stored)",
-             point.was_there ? "has" : "imported",
+             "{} {} {} as {} ({} stored)", point.was_there ? "has" : "imported",
              format::to_string(point.level), point_label(from, point.from),
              point_label(name, point.point),
              format_bytes(point.stored_bytes))) +

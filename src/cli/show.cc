@@ -104,10 +104,11 @@ int run(const Globals& globals, const Values& values) {
   const auto [domain, number] = repository.resolve(text(values, "point"));
   const format::Point point = domain.open_point(number);
   if (globals.json) {
-    print_json({{"path", point.path().string()},
-                {"possibly_stale", !format::why_stale(point.manifest()).empty()},
-                {"manifest",
-                 nlohmann::json::parse(format::serialize(point.manifest()))}});
+    print_json(
+        {{"path", point.path().string()},
+         {"possibly_stale", !format::why_stale(point.manifest()).empty()},
+         {"manifest",
+          nlohmann::json::parse(format::serialize(point.manifest()))}});
   } else {
     print(describe(domain, point.manifest()));
   }

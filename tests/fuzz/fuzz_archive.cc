@@ -21,8 +21,7 @@ class MemoryFile {
  public:
   MemoryFile(const uint8_t* data, size_t size)
       : fd_(::memfd_create("archive", MFD_CLOEXEC)) {
-    fuzz::require(::write(fd_.get(), data, size) ==
-                  static_cast<ssize_t>(size));
+    fuzz::require(::write(fd_.get(), data, size) == static_cast<ssize_t>(size));
   }
   StoredPlace place() const {
     StoredPlace place;
@@ -42,8 +41,7 @@ void check_index(const StreamIndex& index, const StoredFile& file) {
   for (const StreamPiece& piece : index.pieces) {
     fuzz::require(piece.begin >= covered && piece.length > 0);
     covered = piece.begin + piece.length;
-    fuzz::require(covered > piece.begin &&
-                  covered <= index.meta.virtual_size);
+    fuzz::require(covered > piece.begin && covered <= index.meta.virtual_size);
     fuzz::require(piece.stored_at <= file.size() &&
                   piece.stored_length <= file.size() - piece.stored_at);
   }

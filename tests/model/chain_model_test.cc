@@ -132,8 +132,7 @@ class Machine {
     if (level != Level::kCopy) tracked_ = number;
   }
 
-  void check_disk(const DiskImage& image, const Bytes& bytes,
-                  uint32_t number) {
+  void check_disk(const DiskImage& image, const Bytes& bytes, uint32_t number) {
     ASSERT_EQ(image.size(), bytes.size());
     Bytes read(bytes.size());
     image.read_at(0, read);

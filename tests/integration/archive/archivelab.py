@@ -64,7 +64,7 @@ class Lab:
     def mount(self, archive, *words):
         mount_point = self.directory(f"mount{len(self.mounts)}")
         self.mounts.append(mount_point)
-        self.run("-r", archive, "mount", *words[:0], mount_point, *words)
+        self.run("-r", archive, "mount", mount_point, *words)
         return mount_point
 
     def unmount(self, mount_point):
@@ -79,7 +79,7 @@ class Lab:
 
 
 def check_image(path, content, what):
-    """The whole file, then pieces at random places, then its holes."""
+    """Byte for byte, holes and all."""
     with open(path, "rb") as file:
         got = file.read()
         check_equal(len(got), len(content), f"size of {what}")

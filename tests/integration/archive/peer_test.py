@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent / "domain"))
 from domainlab import (MIB, Disk, check, check_equal,  # noqa: E402
                        need_programs, say)
 from own_host import run_on_own_host  # noqa: E402
+from recovered import Recovered  # noqa: E402
 
 SIZES = {"vda": 40 * MIB, "vdb": 6 * MIB, "vdc": 3 * MIB}
 
@@ -195,6 +196,28 @@ def test_copies(lab):
     del peer.truth[0]["vdc"]  # raw disks are left out of zip files
     peer.check_mounted()
     peer.backstitch("verify")
+
+
+def test_boot_and_finalize(lab):
+    need_programs("virtnbdbackup")
+    machine = machine_of(lab)
+    peer = Peer(lab, machine, "booted", "-z")
+    peer.run("full", "--raw")
+    peer.change(lab.random)
+    peer.run("inc")
+    storage = lab.directory("storage")
+    storage.chmod(0o777)
+    recovered = Recovered(lab, f"{machine.name}-back")
+    peer.backstitch("boot", f"{machine.name}@2", "--name", recovered.name,
+                    "--storage", storage, "--network", "none",
+                    "--start-paused")
+    lab.backstitch("finalize", recovered.name)
+    for disk, flat in peer.truth[1].items():
+        final = pathlib.Path(recovered.sources()[disk])
+        check_equal(final.parent, storage, f"where {disk} is")
+        lab.run("qemu-img", "convert", "-U", "-O", "raw", final,
+                lab.path / "final")
+        peer.same(lab.path / "final", flat, f"{disk} on its storage")
 
 
 if __name__ == "__main__":

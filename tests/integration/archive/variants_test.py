@@ -3,9 +3,8 @@
 own: what is mounted, restored and imported is what the archive says; what is
 damaged, cut off or missing is an error that names it."""
 
-import hashlib
-import json
 import shutil
+import subprocess
 import zipfile
 
 from archivelab import check, check_equal, check_image, run
@@ -146,6 +145,20 @@ def test_commands_take_an_archive_for_a_repository(lab):
     check(not (archive.path / "lock").exists(), "something was written")
 
 
+def test_new_points_appear_in_a_mount(lab):
+    archive = Archive(lab, "archive", VARIANTS["lz4"])
+    archive.run("full")
+    mount = lab.mount(archive.path)
+    check_equal(sorted(file.name for file in (mount / "vm1").iterdir()),
+                ["000001", "latest"], "points")
+    archive.run("inc")
+    for disk, content in archive.truth[1].items():
+        check_image(mount / "vm1/latest" / f"{disk}.raw", content,
+                    f"the new point's {disk}")
+    check_image(mount / "vm1/000001/vda.raw", archive.truth[0]["vda"],
+                "the first point")
+
+
 def test_diff(lab):
     archive = chain(lab, "archive", VARIANTS["lz4"])
     for one, other in [(1, 2), (3, 2), (1, 4), (2, 2)]:
@@ -278,6 +291,16 @@ def test_missing_and_unfinished_files(lab):
         archive.path / "vda.full.data.partial")
     lab.fails("-r", archive.path, "restore", "vm1@1", f"{lab.path}/y/",
               status=4, says=["vda.full.data.partial", "unfinished"])
+    only = lab.directory("all/only")
+    (only / "vda.full.data.partial").write_bytes(b"meta")
+    lab.fails("-r", only, "list", status=4, says="vda.full.data.partial")
+    # One machine without a finished point does not hide the others.
+    Archive(lab, "all/other", VARIANTS["plain"], sizes=(MIB,)).run("full")
+    domains = lab.json("-r", only.parent, "list")["domains"]
+    check_equal([(one["name"], one["points"]) for one in domains],
+                [("only", 0), ("vm1", 1)], "domains")
+    lab.fails("-r", only.parent, "verify", status=4,
+              says="vda.full.data.partial")
 
 
 def test_cut_off_at_every_frame(lab):
@@ -333,7 +356,6 @@ def test_flipped_bits(lab):
 
 
 def restores(lab, archive, out):
-    import subprocess
     done = subprocess.run(["backstitch", "-r", archive.path, "restore", "vm1",
                            "--force", out], env=lab.environment,
                           capture_output=True, check=False)
@@ -366,8 +388,8 @@ def test_cache_can_be_damaged_old_or_forbidden(lab):
     check_mounted(lab, archive.path, archive.truth)
 
 
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def disks_of(lab, repository, point):
+    return lab.json("-r", repository, "show", point)["manifest"]["disks"]
 
 
 def test_import(lab):
@@ -378,8 +400,12 @@ def test_import(lab):
         words = ["-r", repository, "import", archive.path, "--name", name]
         made = lab.json(*words)["points"]
         check_equal([point["point"] for point in made], [1, 2, 3, 4], "points")
-        check(made[1]["stored_bytes"] < made[0]["stored_bytes"],
-              "an incremental stores only what differs")
+        # Of an incremental only what its files speak of.
+        for mine, its in zip(disks_of(lab, repository, f"{name}@2"),
+                             disks_of(lab, archive.path, "vm1@2")):
+            check_equal(mine["read"], "bitmap", "how it was read")
+            check(0 < mine["read_bytes"] <= its["read_bytes"],
+                  f"{mine} of {its}")
         again = lab.json(*words)["points"]
         check(all(point["was_there"] for point in again), f"again: {again}")
         points = lab.points(repository, name)

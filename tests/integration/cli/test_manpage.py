@@ -12,7 +12,7 @@ from support import run
 
 PAGE = pathlib.Path(os.environ["SOURCE_ROOT"]) / "man" / "backstitch.1.scd"
 # One or two words before the arguments.
-NAME = re.compile(r"[a-z]+(?: [a-z]+)?")
+NAME = re.compile(r"[a-z-]+(?: [a-z-]+)?")
 OPTION = re.compile(r"(?<![\w-])(--?[a-z0][a-z0-9-]*)")
 
 

@@ -188,7 +188,7 @@ def test_metrics():
                        'points_unreadable{domain="a \\"b\\" \\\\c"} 1',
                        'verified_good{domain="vm1",kind="full"} 1',
                        'verified_point{domain="vm1",kind="quick"} 3',
-                       'last_point_timestamp_seconds{domain="vm1"} 1770807600']:
+                       'last_point_timestamp_seconds{domain="vm1"} 1770804000']:
             assert f"backstitch_{sample}\n" in text, (sample, text)
         host.run("metrics", "-o", place / "x.prom")
         assert (place / "x.prom").read_text(encoding="utf-8") == text

@@ -41,8 +41,7 @@ class Archive {
                          (point->error ? " unusable" : "");
       if (point->base) line += " on " + std::to_string(point->base->number);
       line += ":";
-      for (const DataFilePointer& part : point->files)
-        line += " " + part->disk;
+      for (const DataFilePointer& part : point->files) line += " " + part->disk;
       lines.push_back(line);
     }
     return lines;
