@@ -120,14 +120,11 @@ std::optional<Bytes> RefRepair::fit(const DamagedRef& damage,
 
 void RefRepair::index(const std::vector<DamagedRef>& chunks) {
   index_.clear();
-  std::vector<std::string> disks;
+  std::set<std::string> disks;
   for (const DamagedRef& chunk : chunks) {
     index_[{chunk.ref.hash.low, chunk.ref.hash.high}];
-    disks.push_back(chunk.disk);
+    disks.insert(chunk.disk);
   }
-  std::ranges::sort(disks);
-  const auto rest = std::ranges::unique(disks);
-  disks.erase(rest.begin(), rest.end());
   for (size_t i = 0; i < places_.size(); ++i)
     for (const std::string& disk : disks) index_disk(i, disk);
 }
