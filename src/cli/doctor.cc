@@ -47,8 +47,8 @@ void report(const std::vector<Finding>& findings, size_t problems) {
 int run(const Globals& globals, const Values&) {
   const auto findings = engine::examine_host(
       {globals.repository, globals.connect, engine::config_path().string()});
-  const auto problems = static_cast<size_t>(std::ranges::count(
-      findings, Finding::Grade::kProblem, &Finding::grade));
+  const auto problems = static_cast<size_t>(
+      std::ranges::count(findings, Finding::Grade::kProblem, &Finding::grade));
   if (globals.json) {
     auto list = nlohmann::json::array();
     for (const Finding& finding : findings) {

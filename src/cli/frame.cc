@@ -236,8 +236,7 @@ void read_globals(const GlobalValues& values, Invocation& invocation) {
 void read_config(Globals& globals) {
   if (globals.repository.empty() || globals.connect.empty()) {
     try {
-      const auto config =
-          engine::load_config_if_there(engine::config_path());
+      const auto config = engine::load_config_if_there(engine::config_path());
       if (globals.repository.empty()) globals.repository = config.repository;
       if (globals.connect.empty()) globals.connect = config.connect;
     } catch (const Error&) {

@@ -70,8 +70,8 @@ MachineRun::MachineRun(const Globals& globals, const engine::MachinePlan& plan)
     : globals_(globals), plan_(plan) {}
 
 Words MachineRun::backstitch() const {
-  Words words = {"/proc/self/exe", "--json", "-r", globals_.repository,
-                 "-c",             globals_.connect};
+  Words words = {"/proc/self/exe",    "--json", "-r",
+                 globals_.repository, "-c",     globals_.connect};
   if (globals_.quiet) words.emplace_back("-q");
   for (int i = 0; i < globals_.verbose; ++i) words.emplace_back("-v");
   return words;
@@ -212,8 +212,8 @@ std::string MachineRun::summary() const {
           result.value("points", json::array()),
           [](const json& point) { return !point.value("keep", true); });
       if (gone > 0)
-        text += joint + count_of(static_cast<uint64_t>(gone), "point") +
-                " deleted";
+        text +=
+            joint + count_of(static_cast<uint64_t>(gone), "point") + " deleted";
     }
   }
   return exit_code_ == kExitWarnings ? text + "; with warnings" : text;

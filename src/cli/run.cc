@@ -29,7 +29,8 @@ std::vector<std::string> machine_names(const Globals& globals,
   if (!names.empty()) return names;
   for (const auto& machine : config.machines) names.push_back(machine.name);
   if (config.all_domains) {
-    for (const auto& name : engine::Connection(globals.connect).domain_names()) {
+    for (const auto& name :
+         engine::Connection(globals.connect).domain_names()) {
       if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     }
   }
@@ -45,10 +46,10 @@ std::string shell_words(const std::vector<std::string>& words) {
   std::string line;
   for (const auto& word : words) {
     const bool plain =
-        !word.empty() &&
-        word.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
-                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                               "0123456789-_=+./:@,") == std::string::npos;
+        !word.empty() && word.find_first_not_of(
+                             "abcdefghijklmnopqrstuvwxyz"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "0123456789-_=+./:@,") == std::string::npos;
     std::string quoted = "'";
     for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string{c};
     line += (line.empty() ? "" : " ") + (plain ? word : quoted + "'");
@@ -74,9 +75,9 @@ int dry_run(const Globals& globals, const engine::Config& config,
     return kExitOk;
   }
   for (const auto& step : list) {
-    print(format::printable(
-              fmt::format("{}: {}", step["domain"].get<std::string>(),
-                          shell_words(step["command"]))) +
+    print(format::printable(fmt::format("{}: {}",
+                                        step["domain"].get<std::string>(),
+                                        shell_words(step["command"]))) +
           "\n");
   }
   return kExitOk;
@@ -126,12 +127,8 @@ Command run_command() {
   Options options;
   options.add_options()("dry-run,n", boost::program_options::bool_switch(),
                         "only say what would be done");
-  return {"run",
-          "[DOMAIN…]",
-          "Do what the configuration file says.",
-          options,
-          {{"domain", -1}},
-          run};
+  return {"run",   "[DOMAIN…]",      "Do what the configuration file says.",
+          options, {{"domain", -1}}, run};
 }
 
 }  // namespace backstitch::cli

@@ -73,8 +73,8 @@ VerifyResult verify(const Target& target, bool quick,
 // Remembered for each point that was looked at.
 void record(const format::Repository& repository, const Target& target,
             bool quick, const VerifyResult& result) {
-  const auto numbers = target.number == 0 ? target.domain.points()
-                                          : std::vector{target.number};
+  const auto numbers =
+      target.number == 0 ? target.domain.points() : std::vector{target.number};
   for (const uint32_t number : numbers) {
     const bool good =
         std::ranges::none_of(result.findings, [&](const Finding& finding) {

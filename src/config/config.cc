@@ -25,9 +25,9 @@ class Reader {
 
   [[noreturn]] void refuse(const toml::node& at,
                            const std::string& what) const {
-    throw Error(ErrorKind::kUsage,
-                path_.string() + ", line " +
-                    std::to_string(at.source().begin.line) + ": " + what);
+    throw Error(ErrorKind::kUsage, path_.string() + ", line " +
+                                       std::to_string(at.source().begin.line) +
+                                       ": " + what);
   }
 
   void read_table(const toml::table& table, const Keys& keys) const {
@@ -119,18 +119,19 @@ class Reader {
   Read keep(format::KeepPolicy& out) const {
     return [this, &out](const toml::node& node) {
       out = {};  // a machine's own rules stand instead of the general ones
-      read_table(table(node, "keep"), {{"last", count("last", out.last)},
-                                       {"daily", count("daily", out.daily)},
-                                       {"weekly", count("weekly", out.weekly)},
-                                       {"monthly", count("monthly", out.monthly)},
-                                       {"yearly", count("yearly", out.yearly)}});
+      read_table(table(node, "keep"),
+                 {{"last", count("last", out.last)},
+                  {"daily", count("daily", out.daily)},
+                  {"weekly", count("weekly", out.weekly)},
+                  {"monthly", count("monthly", out.monthly)},
+                  {"yearly", count("yearly", out.yearly)}});
     };
   }
 
   Keys plan(MachinePlan& out) const {
-    return {{"level", word("level", out.level,
-                           {"auto", "full", "incremental", "differential",
-                            "copy"})},
+    return {{"level",
+             word("level", out.level,
+                  {"auto", "full", "incremental", "differential", "copy"})},
             {"full_every", days("full_every", out.full_every_days)},
             {"options", texts("options", out.options)},
             {"keep", keep(out.keep)},
@@ -185,9 +186,8 @@ MachinePlan Config::machine(const std::string& name) const {
 
 fs::path config_path() {
   const char* named = std::getenv("BACKSTITCH_CONFIG");
-  return named != nullptr && *named != '\0'
-             ? named
-             : "/etc/backstitch/backstitch.toml";
+  return named != nullptr && *named != '\0' ? named
+                                            : "/etc/backstitch/backstitch.toml";
 }
 
 Config load_config(const fs::path& path) {

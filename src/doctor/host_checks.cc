@@ -98,8 +98,7 @@ void check_mounts(Findings& findings) {
   for (const Mount& mount : read_mounts()) {
     if (mount.type != kDriverType || tree_alive(mount.point)) continue;
     any = true;
-    findings.problem("mounts",
-                     "the driver of " + mount.point + " has died",
+    findings.problem("mounts", "the driver of " + mount.point + " has died",
                      "fusermount3 -uz " + shell_word(mount.point));
   }
   for (const Session& session : all_sessions()) {
@@ -149,13 +148,11 @@ void check_state(Findings& findings) {
   while (!fs::exists(there, code) && there.has_relative_path())
     there = there.parent_path();
   if (::access(there.c_str(), W_OK | X_OK) != 0) {
-    findings.problem("state",
-                     state.string() + " cannot be written: " +
-                         std::strerror(errno),
-                     "mkdir -p " + shell_word(state.string()) +
-                         " && chown " + std::to_string(::geteuid()) + " " +
-                         shell_word(state.string()) + " && chmod u+rwx " +
-                         shell_word(state.string()));
+    findings.problem(
+        "state", state.string() + " cannot be written: " + std::strerror(errno),
+        "mkdir -p " + shell_word(state.string()) + " && chown " +
+            std::to_string(::geteuid()) + " " + shell_word(state.string()) +
+            " && chmod u+rwx " + shell_word(state.string()));
     return;
   }
   findings.good("state", state.string() + " can be written");

@@ -45,13 +45,14 @@ void check_image(const std::string& name, bool active, const DomainDisk& disk,
   const std::string where = name + ", " + disk.target + ": ";
   const std::string file = shell_word(image.path.string());
   if (image.format == "qcow2" && image.compat == "0.10") {
-    findings.note(name,
-                  where + "version 2 of qcow2 has no dirty bitmaps: it is read "
-                          "whole every time",
-                  (active ? "virsh shutdown --mode acpi " + shell_word(name) +
-                                "; "
-                          : "") +
-                      "qemu-img amend -f qcow2 -o compat=1.1 " + file);
+    findings.note(
+        name,
+        where +
+            "version 2 of qcow2 has no dirty bitmaps: it is read "
+            "whole every time",
+        (active ? "virsh shutdown --mode acpi " + shell_word(name) + "; "
+                : "") +
+            "qemu-img amend -f qcow2 -o compat=1.1 " + file);
   } else if (!image.format.empty() && image.format != "qcow2") {
     findings.note(name,
                   where + image.format +
@@ -80,8 +81,9 @@ void check_job(Guest& guest, Findings& findings) {
   if (text == nullptr) return;
   std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): libvirt's
   findings.note(guest.name(),
-                guest.name() + " has a backup job under way; if no program "
-                               "is at it, it was left behind",
+                guest.name() +
+                    " has a backup job under way; if no program "
+                    "is at it, it was left behind",
                 "virsh domjobabort " + shell_word(guest.name()));
 }
 
@@ -101,8 +103,9 @@ void check_machine(Connection& connection, const std::string& name,
     check_image(name, active, disk, look_at_image(*host, disk), findings);
   if (!xml.has_agent) {
     findings.note(name,
-                  name + " has no channel for the guest agent: its points are "
-                         "as after a power cut",
+                  name +
+                      " has no channel for the guest agent: its points are "
+                      "as after a power cut",
                   "virsh attach-device --config " + shell_word(name) +
                       " /dev/stdin <<<\"<channel type='unix'><target "
                       "type='virtio' name='org.qemu.guest_agent.0'/>"

@@ -33,10 +33,10 @@ void check_rights(const std::string& path, Findings& findings) {
     const bool read_only = errno == EROFS;
     findings.problem(
         kCheck, path + " cannot be written: " + std::strerror(errno),
-        read_only ? "mount -o remount,rw \"$(stat -c %m " + shell_word(path) +
-                        ")\""
-                  : "chown -R " + std::to_string(::geteuid()) + " " +
-                        shell_word(path));
+        read_only
+            ? "mount -o remount,rw \"$(stat -c %m " + shell_word(path) + ")\""
+            : "chown -R " + std::to_string(::geteuid()) + " " +
+                  shell_word(path));
   }
 }
 
@@ -49,9 +49,9 @@ void check_space(const std::string& path, Findings& findings) {
   const std::string text =
       format_bytes(space.available) + " of " + format_bytes(space.capacity);
   if (share < kLittleSpace) {
-    findings.problem(kCheck, "only " + text + " are free in " + path,
-                     "backstitch -r " + shell_word(path) +
-                         " prune DOMAIN --keep-last N");
+    findings.problem(
+        kCheck, "only " + text + " are free in " + path,
+        "backstitch -r " + shell_word(path) + " prune DOMAIN --keep-last N");
   } else {
     findings.good(kCheck, text + " are free in " + path);
   }

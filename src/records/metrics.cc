@@ -47,9 +47,10 @@ class Metrics {
   std::string text() const {
     std::string out;
     for (const auto& [name, family] : families_) {
-      out += fmt::format("# HELP backstitch_{0} {1}\n# TYPE backstitch_{0} "
-                         "gauge\n{2}",
-                         name, family.help, family.samples);
+      out += fmt::format(
+          "# HELP backstitch_{0} {1}\n# TYPE backstitch_{0} "
+          "gauge\n{2}",
+          name, family.help, family.samples);
     }
     return out;
   }
@@ -158,8 +159,7 @@ std::string metrics_text(const format::Repository& repository) {
   return metrics.text();
 }
 
-void write_metrics(const format::Repository& repository,
-                   const fs::path& path) {
+void write_metrics(const format::Repository& repository, const fs::path& path) {
   const std::string text = metrics_text(repository);
   // The collector takes *.prom only.
   const fs::path fresh = fmt::format("{}.{}.new", path.string(), ::getpid());

@@ -24,8 +24,7 @@ void save(const format::Repository& repository, const std::string& domain,
   try {
     const fs::path directory = records_directory(repository, domain);
     fs::create_directories(directory);
-    const fs::path fresh =
-        directory / fmt::format(".{}.{}", name, ::getpid());
+    const fs::path fresh = directory / fmt::format(".{}.{}", name, ::getpid());
     remove_tree(fresh);
     write_new_file(fresh, document.dump() + "\n", 0644);
     rename_path(fresh, directory / name, true);
@@ -61,8 +60,8 @@ void load(const fs::path& path, DomainRecords& records) {
 }  // namespace
 
 const Verification* DomainRecords::last_verification() const {
-  const auto last = std::ranges::max_element(verifications, {},
-                                             &Verification::time);
+  const auto last =
+      std::ranges::max_element(verifications, {}, &Verification::time);
   return last == verifications.end() ? nullptr : &*last;
 }
 
@@ -71,8 +70,8 @@ fs::path records_directory(const format::Repository& repository,
   return state_directory() / "records" / repository.id() / domain;
 }
 
-void record_run(const format::Repository& repository,
-                const std::string& domain, const RunRecord& run) {
+void record_run(const format::Repository& repository, const std::string& domain,
+                const RunRecord& run) {
   save(repository, domain, kRun,
        {{"time", format::format_time(run.time)},
         {"duration_ms", run.duration_ms},
@@ -97,8 +96,8 @@ DomainRecords load_records(const format::Repository& repository,
   DomainRecords records;
   std::error_code code;
   std::vector<fs::path> paths;
-  for (const auto& entry : fs::directory_iterator(
-           records_directory(repository, domain), code)) {
+  for (const auto& entry :
+       fs::directory_iterator(records_directory(repository, domain), code)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".json") && !name.starts_with("."))
       paths.push_back(entry.path());

@@ -44,8 +44,8 @@ std::filesystem::path records_directory(const format::Repository& repository,
 
 // Best effort: a state directory that cannot be written is said at the level
 // debug, and is no failure of what was done.
-void record_run(const format::Repository& repository,
-                const std::string& domain, const RunRecord& run);
+void record_run(const format::Repository& repository, const std::string& domain,
+                const RunRecord& run);
 void record_verification(const format::Repository& repository,
                          const std::string& domain,
                          const Verification& verification);
