@@ -2,7 +2,8 @@
 """Disks that come, go, grow and are replaced between points: the chain goes on,
 and every point is what the disks were."""
 
-from domainlab import MIB, Disk, Oracle, check, check_equal, disk_of, run, say
+from domainlab import MIB, Disk, Oracle, check, check_equal, disk_of, say
+from own_host import run_on_own_host
 from writes import expect, scribble
 
 SIZE = 24 * MIB
@@ -155,4 +156,4 @@ def test_a_disk_is_replaced(lab):
     oracle.check_all()
 
 
-run(globals())
+run_on_own_host(globals())

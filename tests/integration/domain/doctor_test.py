@@ -147,7 +147,11 @@ def test_machines(lab):
     machine.start(paused=True)
     lab.backstitch("backup", machine.name)
     job = lab.path / "job.xml"
-    job.write_text("<domainbackup mode='pull'/>", encoding="utf-8")
+    sockets = lab.directory("sockets")
+    sockets.chmod(0o777)
+    job.write_text("<domainbackup mode='pull'><server transport='unix' "
+                   f"socket='{sockets}/nbd'/></domainbackup>",
+                   encoding="utf-8")
     lab.virsh("backup-begin", machine.name, job)
     ailment.is_mended_by_advice("backup job under way", "note")
     machine.power_off()

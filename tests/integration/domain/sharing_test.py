@@ -4,7 +4,8 @@ repositories and other tools are left alone and do not disturb."""
 
 import subprocess
 
-from domainlab import MIB, Disk, Oracle, check, check_equal, run, say, wait_until
+from domainlab import MIB, Disk, Oracle, check, check_equal, say, wait_until
+from own_host import run_on_own_host
 from writes import expect, scribble
 
 SIZE = 24 * MIB
@@ -177,4 +178,4 @@ def test_another_tools_checkpoint_survives(lab):
     oracle.check_all()
 
 
-run(globals())
+run_on_own_host(globals())

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """External snapshots between points: taken, built upon, committed, thrown away."""
 
-from domainlab import MIB, Disk, Oracle, disk_of, run, say
+from domainlab import MIB, Disk, Oracle, disk_of, say
+from own_host import run_on_own_host
 from writes import expect, scribble
 
 SIZE = 24 * MIB
@@ -102,4 +103,4 @@ def test_a_snapshot_and_then_off(lab):
     oracle.check_all()
 
 
-run(globals())
+run_on_own_host(globals())

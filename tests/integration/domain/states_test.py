@@ -2,7 +2,8 @@
 """Machines that run, are paused, are off, and change between it: the chain goes
 on by bitmaps."""
 
-from domainlab import MIB, Disk, Oracle, check, check_equal, run, say
+from domainlab import MIB, Disk, Oracle, check, check_equal, say
+from own_host import run_on_own_host
 from writes import expect, scribble
 
 SIZE = 24 * MIB
@@ -144,4 +145,4 @@ def test_the_machine_itself_is_in_the_point(lab):
     check(not (off / "domain-live.xml").exists(), "domain-live.xml of one off")
 
 
-run(globals())
+run_on_own_host(globals())

@@ -6,7 +6,8 @@ import os
 import pathlib
 import uuid
 
-from domainlab import MIB, check, check_equal, run, say
+from domainlab import MIB, check, check_equal, say
+from own_host import run_on_own_host
 from recovered import Recovered
 
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
@@ -107,4 +108,4 @@ def test_it_comes_back_with_all_it_had(lab):
 
 
 if __name__ == "__main__":
-    run(globals())
+    run_on_own_host(globals())
