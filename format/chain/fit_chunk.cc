@@ -79,7 +79,8 @@ size_t last_block(const Bytes& frame) {
 void add_empty_blocks(Bytes& frame, size_t count, bool checksum) {
   if (count == 0) return;
   frame[last_block(frame)] &= std::byte{0xFE};
-  const auto end = frame.end() - (checksum ? kFrameChecksumBytes : 0);
+  const auto end = frame.end() - static_cast<std::ptrdiff_t>(
+                                     checksum ? kFrameChecksumBytes : 0);
   Bytes blocks(count * kBlockHeaderBytes);
   blocks[(count - 1) * kBlockHeaderBytes] = std::byte{1};
   frame.insert(end, blocks.begin(), blocks.end());

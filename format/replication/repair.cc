@@ -9,8 +9,6 @@
 
 namespace backstitch::format {
 
-namespace fs = std::filesystem;
-
 namespace {
 
 class Repair {

@@ -46,6 +46,6 @@ struct StreamMeta {
 };
 
 // Throws kDamaged; kUnsupported for a later version or another compression.
-StreamMeta parse_meta(std::string_view json);
+StreamMeta parse_meta(std::string_view text);
 
 }  // namespace backstitch::format

@@ -61,10 +61,10 @@ class WideFields {
 class ZipReader {
  public:
   explicit ZipReader(const std::filesystem::path& path)
-      : path_(path), stamp_(stamp_of(path)) {
-    file_ = File::open(path, O_RDONLY);
-    size_ = file_.size();
-  }
+      : path_(path),
+        stamp_(stamp_of(path)),
+        file_(File::open(path, O_RDONLY)),
+        size_(file_.size()) {}
 
   std::vector<ZipEntry> run() {
     const Directory directory = find_directory();

@@ -13,7 +13,6 @@ namespace backstitch::engine {
 namespace {
 
 using format::DiskManifest;
-using format::Level;
 using format::Manifest;
 using format::Point;
 

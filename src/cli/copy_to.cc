@@ -23,7 +23,6 @@ namespace backstitch::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using format::CopyPlan;
 using format::PlannedPoint;
 using nlohmann::json;
 

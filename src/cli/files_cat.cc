@@ -17,7 +17,7 @@ int run(const Globals& globals, const Values& values) {
   const auto targets = parse_files_targets(repository, texts(values, "point"));
   return with_output([&] {
     return with_files(globals, values, repository, targets.front(),
-                      [&](engine::Guest& guest) {
+                      [&](engine::GuestView& guest) {
                         for (const auto& target : targets) {
                           guest.read_file(target.path, [](int fd) {
                             pump(fd, STDOUT_FILENO, "standard output");

@@ -112,7 +112,7 @@ int run(const Globals& globals, const Values& values) {
   const auto copies = plan(targets, destination, flag(values, "force"));
   engine::CopyNotes notes;
   with_files(globals, values, repository, targets.front(),
-             [&](engine::Guest& guest) {
+             [&](engine::GuestView& guest) {
                for (const auto& copy : copies)
                  engine::copy_out(guest, copy.from, copy.to, copy.into, notes);
                return kExitOk;

@@ -73,7 +73,7 @@ std::vector<Difference> merge(const Files& before, const Files& after) {
 // Whether the bytes of files differ that someone has touched, instead of what
 // their times and sizes let one suppose.
 void compare_content(std::vector<Difference>& found, const std::string& path,
-                     engine::Guest& before, engine::Guest& after) {
+                     engine::GuestView& before, engine::GuestView& after) {
   for (auto& one : found) {
     if (one.before == nullptr || one.after == nullptr ||
         !S_ISREG(one.before->mode) || !S_ISREG(one.after->mode))

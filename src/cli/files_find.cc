@@ -126,10 +126,11 @@ int run(const Globals& globals, const Values& values) {
   const auto repository = globals.open_repository();
   const auto target = parse_files_target(repository, text(values, "point"));
   std::vector<GuestFile> found;
-  with_files(globals, values, repository, target, [&](engine::Guest& guest) {
-    found = guest.walk(target.path, true);
-    return kExitOk;
-  });
+  with_files(globals, values, repository, target,
+             [&](engine::GuestView& guest) {
+               found = guest.walk(target.path, true);
+               return kExitOk;
+             });
   std::erase_if(found, [&](const auto& file) { return !matches(rules, file); });
   report(globals, values, target, found);
   return kExitOk;

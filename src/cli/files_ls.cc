@@ -17,7 +17,7 @@ namespace {
 using engine::GuestFile;
 
 // A directory's entries, all below it, or what is none itself.
-std::vector<GuestFile> look(engine::Guest& guest, const std::string& path,
+std::vector<GuestFile> look(engine::GuestView& guest, const std::string& path,
                             bool recursive) {
   GuestFile file = guest.stat(path);
   std::string directory = path;
@@ -65,10 +65,11 @@ int run(const Globals& globals, const Values& values) {
   const auto repository = globals.open_repository();
   const auto target = parse_files_target(repository, text(values, "point"));
   std::vector<GuestFile> files;
-  with_files(globals, values, repository, target, [&](engine::Guest& guest) {
-    files = look(guest, target.path, flag(values, "recursive"));
-    return kExitOk;
-  });
+  with_files(globals, values, repository, target,
+             [&](engine::GuestView& guest) {
+               files = look(guest, target.path, flag(values, "recursive"));
+               return kExitOk;
+             });
   report(globals, target, files, flag(values, "long"));
   return kExitOk;
 }

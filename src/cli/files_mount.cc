@@ -59,7 +59,7 @@ int serve(const Globals& globals, const Values& values,
           const format::Repository& repository, const FilesTarget& target,
           const std::string& directory) {
   return with_files(globals, values, repository, target,
-                    [&](engine::Guest& guest) {
+                    [&](engine::GuestView& guest) {
                       guest.serve(directory, mount_options(values));
                       return kExitOk;
                     });

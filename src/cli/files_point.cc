@@ -183,7 +183,7 @@ void FilesPoint::explain(const Error& error) const {
 
 int with_files(const Globals& globals, const Values& values,
                const format::Repository& repository, const FilesTarget& target,
-               const std::function<int(engine::Guest&)>& body) {
+               const std::function<int(engine::GuestView&)>& body) {
   const auto mounts = chosen_mounts(values);
   FilesPoint point(repository, target);
   {

@@ -76,7 +76,7 @@ class FilesPoint {
       explain(error);
     }
   }
-  engine::Guest& guest() { return *guest_; }
+  engine::GuestView& guest() { return *guest_; }
 
  private:
   // Throws when the driver met damage.
@@ -88,13 +88,13 @@ class FilesPoint {
   format::Point point_;
   engine::PrivateMount mount_;
   std::vector<engine::GuestDisk> disks_;
-  std::unique_ptr<engine::Guest> guest_;
+  std::unique_ptr<engine::GuestView> guest_;
 };
 
 // Opens a point, starts and mounts, with words for a terminal, and runs `body`.
 int with_files(const Globals& globals, const Values& values,
                const format::Repository& repository, const FilesTarget& target,
-               const std::function<int(engine::Guest&)>& body);
+               const std::function<int(engine::GuestView&)>& body);
 
 // Copies a stream to a descriptor, called `name` in errors.
 void pump(int from, int to, const std::string& name);

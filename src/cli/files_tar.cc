@@ -49,7 +49,7 @@ int run(const Globals& globals, const Values& values) {
   const auto target = parse_files_target(repository, text(values, "point"));
   const auto to = [&](int out) {
     return with_files(globals, values, repository, target,
-                      [&](engine::Guest& guest) {
+                      [&](engine::GuestView& guest) {
                         guest.read_tree(target.path, [&](int fd) {
                           pump(fd, out, to_file ? output : "standard output");
                         });

@@ -54,7 +54,7 @@ class Reader {
   }
 
   Read word(const std::string& key, std::string& out,
-            std::vector<std::string> known) const {
+            const std::vector<std::string>& known) const {
     return [this, key, &out, known](const toml::node& node) {
       text(key, out)(node);
       if (std::ranges::find(known, out) != known.end()) return;

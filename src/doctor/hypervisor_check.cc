@@ -77,9 +77,11 @@ void check_job(Guest& guest, Findings& findings) {
       info.type == VIR_DOMAIN_JOB_NONE) {
     return;
   }
-  char* text = virDomainBackupGetXMLDesc(guest.get(), 0);
-  if (text == nullptr) return;
-  std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): libvirt's
+  try {
+    take_text(virDomainBackupGetXMLDesc(guest.get(), 0), "look for a backup");
+  } catch (const Error&) {
+    return;  // another kind of job
+  }
   findings.note(guest.name(),
                 guest.name() +
                     " has a backup job under way; if no program "

@@ -116,7 +116,7 @@ void Appliance::serve(const std::string& directory,
 
 void require_guests() {}
 
-std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>& disks) {
+std::unique_ptr<GuestView> start_guest(const std::vector<GuestDisk>& disks) {
   return std::make_unique<Appliance>(disks);
 }
 

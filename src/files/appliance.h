@@ -1,4 +1,4 @@
-// Guest by way of libguestfs: see guest.h.
+// GuestView by way of libguestfs: see guest.h.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace backstitch::engine {
 
-class Appliance : public Guest {
+class Appliance : public GuestView {
  public:
   explicit Appliance(const std::vector<GuestDisk>& disks);
 

@@ -214,7 +214,7 @@ Entry entry_of(const GuestFile& file) {
 
 // libarchive sets no "system." attributes, in which the kernel shows ACLs.
 void set_acls(const std::string& path,
-              const std::vector<Guest::Attribute>& attributes,
+              const std::vector<GuestView::Attribute>& attributes,
               CopyNotes& notes) {
   for (const auto& one : attributes) {
     if (!one.name.starts_with("system.posix_acl_")) continue;
@@ -225,8 +225,9 @@ void set_acls(const std::string& path,
   }
 }
 
-void copy_single(Guest& guest, const std::string& path, const GuestFile& file,
-                 const std::string& name, CopyNotes& notes) {
+void copy_single(GuestView& guest, const std::string& path,
+                 const GuestFile& file, const std::string& name,
+                 CopyNotes& notes) {
   const Entry entry = entry_of(file);
   const auto attributes = guest.attributes(path);
   for (const auto& one : attributes) {
@@ -246,8 +247,8 @@ void copy_single(Guest& guest, const std::string& path, const GuestFile& file,
 
 }  // namespace
 
-void copy_out(Guest& guest, const std::string& path, const std::string& target,
-              bool into, CopyNotes& notes) {
+void copy_out(GuestView& guest, const std::string& path,
+              const std::string& target, bool into, CopyNotes& notes) {
   const GuestFile file = guest.stat(path);
   const fs::path absolute = fs::absolute(target).lexically_normal();
   const InDirectory here(into ? absolute : absolute.parent_path());

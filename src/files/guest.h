@@ -65,13 +65,13 @@ struct GuestFile {
   std::string target;  // of a symbolic link
 };
 
-class Guest {
+class GuestView {
  public:
   // Reads a stream to its end from a descriptor, on a thread of its own. What
   // it throws ends the stream and is thrown by the call that made it.
   using Reader = std::function<void(int fd)>;
 
-  virtual ~Guest() = default;
+  virtual ~GuestView() = default;
 
   // All file systems, swap and what is encrypted among them.
   virtual std::vector<GuestFileSystem> file_systems() = 0;
@@ -120,7 +120,7 @@ void require_guests();
 // Starts the appliance with these disks. Environment variables LIBGUESTFS_*
 // say how, where the user set them. Throws kUnsupported as require_guests(),
 // kFailed when the appliance does not start.
-std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>& disks);
+std::unique_ptr<GuestView> start_guest(const std::vector<GuestDisk>& disks);
 
 // What could not be made as it was, or at all.
 struct CopyNotes {
@@ -134,7 +134,7 @@ struct CopyNotes {
 // and for root with owners. With `into` the content of a directory goes into
 // `target`, which is there. Never writes outside of it, whatever the guest's
 // names and links are. Throws kNotFound.
-void copy_out(Guest& guest, const std::string& path, const std::string& target,
-              bool into, CopyNotes& notes);
+void copy_out(GuestView& guest, const std::string& path,
+              const std::string& target, bool into, CopyNotes& notes);
 
 }  // namespace backstitch::engine

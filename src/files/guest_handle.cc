@@ -12,9 +12,9 @@ std::vector<std::string> take_strings(char** list) {
   if (list == nullptr) return texts;
   for (char** text = list; *text != nullptr; ++text) {
     texts.emplace_back(*text);
-    std::free(*text);
+    CFree()(*text);
   }
-  std::free(list);
+  CFree()(list);
   return texts;
 }
 
@@ -22,6 +22,7 @@ std::vector<char*> string_list(const std::vector<std::string>& texts) {
   std::vector<char*> list;
   // The call only reads them (its prototype lacks a const).
   for (const auto& text : texts)
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     list.push_back(const_cast<char*>(text.c_str()));
   list.push_back(nullptr);
   return list;

@@ -18,6 +18,8 @@ struct GuestClose {
 using GuestHandle = std::unique_ptr<guestfs_h, GuestClose>;
 
 struct CFree {
+  // libguestfs hands out what malloc(3) gave.
+  // NOLINTNEXTLINE(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory)
   void operator()(void* memory) const { std::free(memory); }
 };
 using CString = std::unique_ptr<char, CFree>;

@@ -224,7 +224,8 @@ void Appliance::read_tree(const std::string& directory, const Reader& reader) {
   });
 }
 
-std::vector<Guest::Attribute> Appliance::attributes(const std::string& path) {
+std::vector<GuestView::Attribute> Appliance::attributes(
+    const std::string& path) {
   const XattrList found(guestfs_lgetxattrs(guest_.get(), path.c_str()));
   if (!found) {
     // FAT has none.

@@ -11,12 +11,12 @@ void require_guests() {
               "again with -Dlibguestfs=enabled");
 }
 
-std::unique_ptr<Guest> start_guest(const std::vector<GuestDisk>&) {
+std::unique_ptr<GuestView> start_guest(const std::vector<GuestDisk>&) {
   require_guests();
   return nullptr;
 }
 
-void copy_out(Guest&, const std::string&, const std::string&, bool,
+void copy_out(GuestView&, const std::string&, const std::string&, bool,
               CopyNotes&) {
   require_guests();
 }
