@@ -91,7 +91,7 @@ def check_files(root):
                  "/usr/share/man/man1/backstitch.1.gz",
                  "/usr/share/man/man8/backstitchfs.8.gz",
                  "/usr/share/man/man5/backstitch-format.5.gz",
-                 "/usr/share/bash-completion/completions/backstitch",
+                 "/usr/share/bash-completion/completions/backstitch.bash",
                  "/usr/share/zsh/site-functions/_backstitch",
                  "/usr/share/fish/vendor_completions.d/backstitch.fish",
                  "/etc/backstitch/backstitch.toml"):
