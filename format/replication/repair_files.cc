@@ -10,9 +10,9 @@
 
 namespace backstitch::format {
 
-namespace fs = std::filesystem;
-
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::array<PointState, 3> kStates = {
     PointState::kLive, PointState::kDeleted, PointState::kRemains};
