@@ -9,8 +9,7 @@ import subprocess
 import time
 
 from checks import wait_until
-from domainlab import MIB, Disk, check, check_equal, say
-from own_host import run_on_own_host
+from domainlab import MIB, Disk, check, check_equal, run, say
 from recovered import Recovered
 
 SIZE = 32 * MIB
@@ -182,4 +181,4 @@ def test_finalize_killed_at_any_time(lab):
 
 
 if __name__ == "__main__":
-    run_on_own_host(globals())
+    run(globals())
