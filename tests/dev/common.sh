@@ -72,7 +72,10 @@ configure() {
   need_packages "${build_packages[@]}"
   if [ ! -f "$directory/build.ninja" ]; then
     say "configuring $directory"
-    meson setup "$directory" --prefix=/usr --sysconfdir=/etc -Dwerror=true "$@" >"$directory.log" 2>&1 || {
+    local wanted
+    read -ra wanted <<<"${BACKSTITCH_SETUP:-}"
+    meson setup "$directory" --prefix=/usr --sysconfdir=/etc -Dwerror=true \
+      "${wanted[@]}" "$@" >"$directory.log" 2>&1 || {
       cat "$directory.log" >&2
       die "meson could not configure $directory"
     }
