@@ -155,6 +155,7 @@ FilesPoint::FilesPoint(const format::Repository& repository,
     : label_(checked_label(target)),
       point_(target.domain.open_point(target.number)),
       mount_(fs::absolute(repository.path()), {target.label()}),
+      workplace_(mount_.directory()),
       disks_(guest_disks(point_.manifest(), target.domain.name(), mount_,
                          target.disk)) {}
 

@@ -11,6 +11,7 @@
 #include "format/repository/repository.h"
 #include "src/cli/command.h"
 #include "src/files/guest.h"
+#include "src/files/workplace.h"
 #include "src/mounts/private_mount.h"
 
 namespace backstitch::cli {
@@ -87,6 +88,7 @@ class FilesPoint {
   std::string label_;
   format::Point point_;
   engine::PrivateMount mount_;
+  engine::Workplace workplace_;
   std::vector<engine::GuestDisk> disks_;
   std::unique_ptr<engine::GuestView> guest_;
 };

@@ -23,6 +23,19 @@ std::string text_or_empty(char* text) {
   return owned ? owned.get() : "";
 }
 
+// -1: unknown. The device of a volume inside ("btrfsvol:/dev/sda1/sub") is the
+// longest path of its name that is one. guestfs_mountable_device() would tell,
+// but by the name that the appliance's kernel gave, which another disk may bear
+// here: it finds disks in any order.
+int64_t device_size(guestfs_h* guest, std::string name) {
+  name.erase(0, name.find('/'));
+  for (; name.size() > 1; name.resize(name.rfind('/'))) {
+    const int64_t size = guestfs_blockdev_getsize64(guest, name.c_str());
+    if (size >= 0) return size;
+  }
+  return -1;
+}
+
 std::string described(const GuestFileSystem& one) {
   return fmt::format("{} ({}{}, {})", one.device, one.type,
                      one.label.empty() ? "" : " \"" + one.label + "\"",
@@ -43,9 +56,7 @@ std::vector<GuestFileSystem> Appliance::devices() {
     one.type = pairs[i + 1];
     one.label = text_or_empty(guestfs_vfs_label(guest_.get(), device.c_str()));
     one.uuid = text_or_empty(guestfs_vfs_uuid(guest_.get(), device.c_str()));
-    const CString whole(guestfs_mountable_device(guest_.get(), device.c_str()));
-    const int64_t size =
-        whole ? guestfs_blockdev_getsize64(guest_.get(), whole.get()) : -1;
+    const int64_t size = device_size(guest_.get(), device);
     if (size > 0) one.size_bytes = static_cast<uint64_t>(size);
     found.push_back(std::move(one));
   }

@@ -1,12 +1,17 @@
 #include "src/mounts/private_mount.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <sstream>
 
 #include "format/base/error.h"
+#include "format/base/file.h"
 #include "src/base/stop.h"
 #include "src/mounts/driver.h"
 #include "src/mounts/mount_table.h"
@@ -19,27 +24,52 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 constexpr const char* kDriver = "backstitchfs";
+constexpr std::string_view kName = "backstitch-private-";
 constexpr milliseconds kPoll{5};
 // Exit codes of backstitchfs(8).
 constexpr int kExitDamaged = 4;
 constexpr int kExitUnsupported = 6;
-
-fs::path make_directory() {
-  std::error_code code;
-  fs::path parent = fs::canonical(fs::temp_directory_path(code), code);
-  if (code) parent = "/tmp";
-  std::string path = parent / "backstitch-private-XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr)
-    throw system_error(errno, "create " + path);
-  fs::create_directory(fs::path(path) / "tree");
-  return path;
-}
+constexpr std::time_t kAge = 60;  // seconds
 
 // Never through what may still be mounted: the tree's directory must be empty.
 void remove_directory(const fs::path& directory) {
   std::error_code ignored;
   if (fs::remove(directory / "tree", ignored))
     fs::remove_all(directory, ignored);
+}
+
+Fd locked(const fs::path& directory) {
+  Fd fd(::open(directory.c_str(),
+               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) fd = Fd();
+  return fd;
+}
+
+// What programs that were killed left: nobody holds it locked. One that was
+// made just now may not be locked yet.
+void sweep(const fs::path& parent) {
+  std::error_code error;
+  for (fs::directory_iterator entry(parent, error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const fs::path& path = entry->path();
+    struct stat status {};
+    if (path.filename().string().starts_with(kName) &&
+        ::lstat(path.c_str(), &status) == 0 && status.st_uid == ::geteuid() &&
+        std::time(nullptr) - status.st_mtime > kAge && locked(path))
+      remove_directory(path);
+  }
+}
+
+fs::path make_directory() {
+  std::error_code code;
+  fs::path parent = fs::canonical(fs::temp_directory_path(code), code);
+  if (code) parent = "/tmp";
+  sweep(parent);
+  std::string path = parent / (std::string(kName) + "XXXXXX");
+  if (::mkdtemp(path.data()) == nullptr)
+    throw system_error(errno, "create " + path);
+  fs::create_directory(fs::path(path) / "tree");
+  return path;
 }
 
 Process start(const std::string& repository, const fs::path& directory,
@@ -87,6 +117,7 @@ std::string driver_program() {
 PrivateMount::PrivateMount(const std::string& repository,
                            const std::vector<std::string>& points)
     : directory_(make_directory()),
+      lock_(locked(directory_)),
       driver_(start(repository, directory_, points)) {
   try {
     wait_until_mounted();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "format/base/file.h"
 #include "src/base/process.h"
 
 namespace backstitch::engine {
@@ -14,7 +15,8 @@ namespace backstitch::engine {
 // it.
 std::string driver_program();
 
-// Mounted when made, gone with the object; also when this program is killed.
+// Mounted when made, gone with the object; also when this program is killed:
+// then the directory stays until the next one is made in the same place.
 // Move-only. Make it on a thread that outlives it: the driver ends with the
 // thread that started it.
 class PrivateMount {
@@ -39,6 +41,7 @@ class PrivateMount {
   void wait_until_mounted();
 
   std::filesystem::path directory_;
+  Fd lock_;  // says that the directory is in use
   Process driver_;
 };
 

@@ -148,10 +148,20 @@ def processes_of(folder):
     return found
 
 
+def locked_images(machine):
+    """The images that somebody holds locked: a process that is ending has no
+    arguments any more, but its files may be open still."""
+    locked = {word.rsplit(":", 1)[1] for word in
+              pathlib.Path("/proc/locks").read_text("ascii").split()
+              if word.count(":") == 2}
+    return [f"{image} is locked" for image in map(machine.image, SIZES)
+            if image.exists() and str(image.stat().st_ino) in locked]
+
+
 def check_nothing_runs(machine, where):
     """A qemu-img is let end what it does to an image; servers die at once."""
     end = time.monotonic() + 10
-    while found := processes_of(machine.folder):
+    while found := processes_of(machine.folder) + locked_images(machine):
         if time.monotonic() > end:
             fail(f"{where}: still running: {found}")
         time.sleep(0.01)
