@@ -8,10 +8,11 @@ namespace {
 constexpr std::string_view kOpening = "{\"hash\":\"";
 constexpr size_t kHashDigits = 32;
 constexpr size_t kCoveredFrom = kOpening.size() + kHashDigits;
-constexpr int kFormat = 1;
+constexpr uint64_t kFormat = 1;
 
 void check_version(const nlohmann::json& document) {
-  const int format = document.at("format").get<int>();
+  const auto format =
+      document.at("format").get_ref<const nlohmann::json::number_unsigned_t&>();
   if (format != kFormat) {
     throw Error(ErrorKind::kUnsupported,
                 "made by a newer backstitch (format version " +

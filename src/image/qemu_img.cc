@@ -28,12 +28,18 @@ std::vector<ImageBitmap> parse_bitmaps(const json& list) {
   return bitmaps;
 }
 
+// get<uint64_t>() would take any number, 1e300 too, which is undefined.
+uint64_t count_from(const json& value) {
+  return value.get_ref<const json::number_unsigned_t&>();
+}
+
 ImageInfo parse(const json& document) {
   ImageInfo info;
   info.path = document.value("filename", "");
   info.format = document.at("format");
-  info.size_bytes = document.at("virtual-size");
-  info.cluster_bytes = document.value("cluster-size", uint64_t{0});
+  info.size_bytes = count_from(document.at("virtual-size"));
+  if (document.contains("cluster-size"))
+    info.cluster_bytes = count_from(document.at("cluster-size"));
   info.encrypted = document.value("encrypted", false);
   info.backing_file = document.value("backing-filename", "");
   const json specific = document.value("format-specific", json::object());

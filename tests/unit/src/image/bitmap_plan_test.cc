@@ -177,7 +177,9 @@ TEST(ImageInfo, IsReadFromJson) {
   EXPECT_TRUE(info.bitmap("b1")->in_use && info.bitmap("b1")->enabled);
   EXPECT_FALSE(info.bitmap("b2")->in_use || info.bitmap("b2")->enabled);
   EXPECT_EQ(info.bitmap("b3"), nullptr);
-  for (const char* bad : {"", "{}", "[]", R"({"format": 1})"})
+  for (const char* bad : {"", "{}", "[]", R"({"format": 1})",
+                          R"({"format": "raw", "virtual-size": 1e300})",
+                          R"({"format": "raw", "virtual-size": -1})"})
     EXPECT_THROW(parse_image_info(bad), Error) << bad;
 }
 
