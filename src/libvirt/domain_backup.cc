@@ -4,6 +4,7 @@
 
 #include "src/image/image_backup.h"
 #include "src/libvirt/domain_disks.h"
+#include "src/libvirt/guard.h"
 #include "src/libvirt/running_backup.h"
 #include "src/libvirt/side_files.h"
 
@@ -13,7 +14,10 @@ namespace {
 // A domain that was off, started without running, for as long as it lives.
 class PausedStart {
  public:
-  explicit PausedStart(Guest& guest) : guest_(guest) {
+  explicit PausedStart(Guest& guest)
+      : guest_(guest),
+        guard_(GuardDuty::kPowerOff, guest.connection().uri(), guest.uuid(),
+               kNoLimit) {
     if (virDomainCreateWithFlags(guest.get(), VIR_DOMAIN_START_PAUSED) != 0)
       throw libvirt_failure("start " + guest.name() + " paused");
   }
@@ -22,9 +26,10 @@ class PausedStart {
   ~PausedStart() {
     try {
       // Whoever let it run meanwhile wants it to.
-      if (guest_.state() != VIR_DOMAIN_PAUSED) return;
-      if (virDomainDestroy(guest_.get()) != 0)
+      if (guest_.state() == VIR_DOMAIN_PAUSED &&
+          virDomainDestroy(guest_.get()) != 0)
         throw libvirt_failure("end " + guest_.name() + " again");
+      guard_.dismiss();
     } catch (const Error& error) {
       spdlog::warn("{}", error.what());
     }
@@ -32,6 +37,7 @@ class PausedStart {
 
  private:
   Guest& guest_;
+  Guard guard_;
 };
 
 ImageBackupRequest image_request(Guest& guest, const Host& host,

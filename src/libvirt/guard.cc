@@ -23,13 +23,28 @@ constexpr seconds kStartPatience{10};
 constexpr std::chrono::minutes kTries{10};
 constexpr char kThaw[] = "thaw";
 constexpr char kResume[] = "resume";
+constexpr char kPowerOff[] = "power-off";
+
+const char* word_for(GuardDuty duty) {
+  switch (duty) {
+    case GuardDuty::kThaw:
+      return kThaw;
+    case GuardDuty::kResume:
+      return kResume;
+    case GuardDuty::kPowerOff:
+      break;
+  }
+  return kPowerOff;
+}
 
 // Whether the guest is as it should be.
 bool act(const std::string& duty, Guest& guest) {
   const int state = guest.state();
   if (state == VIR_DOMAIN_SHUTOFF) return true;
   if (duty == kThaw) return virDomainFSThaw(guest.get(), nullptr, 0, 0) >= 0;
-  return state != VIR_DOMAIN_PAUSED || virDomainResume(guest.get()) == 0;
+  if (state != VIR_DOMAIN_PAUSED) return true;
+  if (duty == kPowerOff) return virDomainDestroy(guest.get()) == 0;
+  return virDomainResume(guest.get()) == 0;
 }
 
 }  // namespace
@@ -41,11 +56,10 @@ Guard::Guard(GuardDuty duty, const std::string& uri, const std::string& uuid,
     throw system_error(errno, "make a pipe");
   const Fd theirs(ends[0]);
   leash_ = Fd(ends[1]);
-  process_.emplace(Process::start({"/proc/self/exe", kGuardArgument,
-                                   duty == GuardDuty::kThaw ? kThaw : kResume,
-                                   uri, uuid, std::to_string(limit.count())},
-                                  "backstitch",
-                                  {.standard_input = theirs.get()}));
+  process_.emplace(
+      Process::start({"/proc/self/exe", kGuardArgument, word_for(duty), uri,
+                      uuid, std::to_string(limit.count())},
+                     "backstitch", {.standard_input = theirs.get()}));
   const auto deadline = steady_clock::now() + kStartPatience;
   while (process_->standard_output().empty()) {
     if (process_->wait(milliseconds(2)) || steady_clock::now() > deadline) {
