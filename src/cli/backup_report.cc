@@ -5,8 +5,8 @@
 #include "format/base/units.h"
 #include "format/repository/names.h"
 #include "src/cli/arguments.h"
-#include "src/cli/listing.h"
 #include "src/cli/output.h"
+#include "src/records/listing.h"
 
 namespace backstitch::cli {
 namespace {
@@ -24,7 +24,7 @@ json manifest_json(const Manifest& manifest) {
                      {"read", disk.read},
                      {"reason", disk.reason},
                      {"read_bytes", disk.read_bytes},
-                     {"changed_bytes", changed_bytes(disk)},
+                     {"changed_bytes", engine::changed_bytes(disk)},
                      {"stored_bytes", disk.data_length + disk.map_length}});
   }
   return {{"domain", manifest.domain},
@@ -67,7 +67,8 @@ void report_backup(const Manifest& manifest) {
   for (const DiskManifest& disk : manifest.disks) {
     table.add(
         {disk.name, format_bytes(disk.size_bytes),
-         format_bytes(disk.read_bytes), format_bytes(changed_bytes(disk)),
+         format_bytes(disk.read_bytes),
+         format_bytes(engine::changed_bytes(disk)),
          format_bytes(disk.data_length + disk.map_length),
          disk.read == "bitmap" ? "by dirty bitmap" : "whole: " + disk.reason});
   }

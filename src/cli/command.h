@@ -74,6 +74,7 @@ Command mount_command();
 Command overlay_command();
 Command prune_command();
 Command repair_command();
+Command report_command();
 Command restore_command();
 Command run_command();
 Command sessions_command();

@@ -20,8 +20,8 @@ const std::vector<Command>& commands() {
       repair_command(),      diff_command(),
       copy_to_command(),     delete_command(),
       prune_command(),       run_command(),
-      metrics_command(),     doctor_command(),
-      completion_command(),
+      report_command(),      metrics_command(),
+      doctor_command(),      completion_command(),
   };
   return table;
 }

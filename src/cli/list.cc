@@ -8,9 +8,9 @@
 #include "format/sparsestream/archive.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/listing.h"
 #include "src/cli/output.h"
 #include "src/cli/storage.h"
+#include "src/records/listing.h"
 
 namespace backstitch::cli {
 
@@ -58,7 +58,7 @@ json domain_json(const format::Domain& domain, int& code) {
                 {"latest", nullptr},
                 {"stored_bytes", used_bytes(domain.path())}};
   if (numbers.empty()) return entry;
-  const auto latest = list_point(domain, numbers.back());
+  const auto latest = engine::list_point(domain, numbers.back());
   if (!latest) return entry;
   entry["latest"] = {{"point", latest->number}};
   if (latest->error) {
@@ -103,7 +103,7 @@ int list_domains(const Globals& globals, const format::Repository& repository) {
 
 // --- the points of one ---
 
-json point_json(const ListedPoint& point) {
+json point_json(const engine::ListedPoint& point) {
   if (point.error) {
     return {{"point", point.number},
             {"error",
@@ -121,12 +121,12 @@ json point_json(const ListedPoint& point) {
           {"consistency", manifest.consistency},
           {"possibly_stale", !format::why_stale(manifest).empty()},
           {"disks", disks},
-          {"virtual_bytes", virtual_bytes(manifest)},
-          {"changed_bytes", changed_bytes(manifest)},
+          {"virtual_bytes", engine::virtual_bytes(manifest)},
+          {"changed_bytes", engine::changed_bytes(manifest)},
           {"stored_bytes", manifest.stored_bytes()}};
 }
 
-std::vector<std::string> point_row(const ListedPoint& point) {
+std::vector<std::string> point_row(const engine::ListedPoint& point) {
   if (point.error) {
     return {std::to_string(point.number),
             "-",
@@ -143,8 +143,8 @@ std::vector<std::string> point_row(const ListedPoint& point) {
           short_level(manifest.level),
           state_of(manifest),
           std::to_string(manifest.disks.size()),
-          format_bytes(virtual_bytes(manifest)),
-          format_bytes(changed_bytes(manifest)),
+          format_bytes(engine::virtual_bytes(manifest)),
+          format_bytes(engine::changed_bytes(manifest)),
           format_bytes(manifest.stored_bytes())};
 }
 
@@ -153,7 +153,7 @@ uint64_t remains_bytes(const format::Domain& domain, uint32_t number) {
 }
 
 void print_points_json(const format::Domain& domain,
-                       const std::vector<ListedPoint>& points,
+                       const std::vector<engine::ListedPoint>& points,
                        const std::vector<format::Manifest>& remains, bool all) {
   json document = {{"domain", domain.name()}, {"points", json::array()}};
   for (const auto& point : points) {
@@ -171,7 +171,7 @@ void print_points_json(const format::Domain& domain,
 
 int list_domain(const Globals& globals, const format::Domain& domain,
                 bool all) {
-  const auto points = list_points(domain);
+  const auto points = engine::list_points(domain);
   const auto remains = all ? domain.remains() : std::vector<format::Manifest>{};
   int code = kExitOk;
   for (const auto& point : points) {

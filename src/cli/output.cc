@@ -3,26 +3,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
+#include "src/base/local_time.h"
 
 namespace backstitch::cli {
 
 namespace {
 
 bool document_printed = false;
-
-std::string local(format::Time time, const char* form) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::floor<std::chrono::seconds>(time));
-  std::tm parts{};
-  if (localtime_r(&seconds, &parts) == nullptr) return "?";
-  char text[64];
-  return std::string(text, std::strftime(text, sizeof text, form, &parts));
-}
 
 }  // namespace
 
@@ -47,11 +37,11 @@ void print_json(const nlohmann::json& document) {
 bool json_printed() { return document_printed; }
 
 std::string local_time(format::Time time) {
-  return local(time, "%Y-%m-%d %H:%M:%S");
+  return engine::local_text(time, "%Y-%m-%d %H:%M:%S");
 }
 
 std::string local_minute(format::Time time) {
-  return local(time, "%Y-%m-%d %H:%M");
+  return engine::local_text(time, "%Y-%m-%d %H:%M");
 }
 
 std::string count_of(uint64_t count, const std::string& noun) {

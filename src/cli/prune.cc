@@ -10,8 +10,8 @@
 #include "format/repository/retention.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/listing.h"
 #include "src/cli/output.h"
+#include "src/records/listing.h"
 
 namespace backstitch::cli {
 
@@ -52,7 +52,7 @@ format::KeepPolicy policy_of(const Values& values) {
 std::vector<Verdict> judge(const format::Domain& domain,
                            const format::KeepPolicy& policy) {
   std::vector<Verdict> verdicts;
-  for (const auto& point : list_points(domain)) {
+  for (const auto& point : engine::list_points(domain)) {
     // Without its time nobody can say whether it, or an older one, may go.
     if (point.error) {
       throw add_context(*point.error, "nothing deleted");

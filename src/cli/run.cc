@@ -12,6 +12,7 @@
 #include "src/cli/exit_code.h"
 #include "src/cli/machine_run.h"
 #include "src/cli/output.h"
+#include "src/cli/report_file.h"
 #include "src/libvirt/connection.h"
 #include "src/records/metrics.h"
 #include "src/records/records.h"
@@ -117,6 +118,7 @@ int run(const Globals& globals, const Values& values) {
   }
   if (!config.metrics.empty())
     engine::write_metrics(repository, config.metrics);
+  if (!config.report.empty()) write_report(repository, config.report);
   if (globals.json) print_json({{"machines", list}});
   return first;
 }

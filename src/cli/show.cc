@@ -8,8 +8,8 @@
 #include "format/sparsestream/archive.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/listing.h"
 #include "src/cli/output.h"
+#include "src/records/listing.h"
 
 namespace backstitch::cli {
 
@@ -62,7 +62,7 @@ void add_disk(const DiskManifest& disk, Lines& lines) {
   const uint64_t zeroed = disk.zeroed_chunks * format::kChunkBytes;
   lines.add(
       "  changed",
-      format_bytes(changed_bytes(disk)) +
+      format_bytes(engine::changed_bytes(disk)) +
           (zeroed == 0 ? "" : ", " + format_bytes(zeroed) + " of it to zero"));
   lines.add("  stored", format_bytes(disk.data_length) + " of data, " +
                             format_bytes(disk.map_length) + " of map");
@@ -81,8 +81,8 @@ std::string describe(const format::Domain& domain, const Manifest& manifest) {
   lines.add("took",
             fmt::format("{:.1f} s",
                         static_cast<double>(manifest.duration_ms) / 1000));
-  lines.add("virtual", format_bytes(virtual_bytes(manifest)));
-  lines.add("changed", format_bytes(changed_bytes(manifest)));
+  lines.add("virtual", format_bytes(engine::virtual_bytes(manifest)));
+  lines.add("changed", format_bytes(engine::changed_bytes(manifest)));
   lines.add("stored", format_bytes(manifest.stored_bytes()));
   lines.add("compression", manifest.compression);
   lines.add("checkpoint", manifest.checkpoint);

@@ -8,6 +8,7 @@
 
 #include "format/base/error.h"
 #include "format/base/file.h"
+#include "src/base/local_time.h"
 
 namespace backstitch::engine {
 namespace {
@@ -95,6 +96,17 @@ class Reader {
     };
   }
 
+  // "26h", "3d"; "never".
+  Read patience(const std::string& key,
+                std::optional<std::chrono::seconds>& out) const {
+    return [this, key, &out](const toml::node& node) {
+      std::string value;
+      text(key, value)(node);
+      out = parse_patience(value);
+      if (!out) refuse(node, "'" + key + "' is no time like \"26h\"");
+    };
+  }
+
   Read texts(const std::string& key, std::vector<std::string>& out) const {
     return [this, key, &out](const toml::node& node) {
       out.clear();
@@ -136,6 +148,7 @@ class Reader {
             {"options", texts("options", out.options)},
             {"keep", keep(out.keep)},
             {"verify", word("verify", out.verify, {"none", "quick", "full"})},
+            {"overdue", patience("overdue", out.overdue)},
             {"before", text("before", out.before)},
             {"after", text("after", out.after)}};
   }
@@ -164,6 +177,7 @@ class Reader {
     read_table(root, {{"repository", text("repository", config.repository)},
                       {"connect", text("connect", config.connect)},
                       {"metrics", text("metrics", config.metrics)},
+                      {"report", text("report", config.report)},
                       {"all_domains", yes("all_domains", config.all_domains)},
                       {"backup", [](const toml::node&) {}},
                       {"machine", machines}});
@@ -175,6 +189,11 @@ class Reader {
 };
 
 }  // namespace
+
+std::optional<std::chrono::seconds> parse_patience(const std::string& text) {
+  if (text == "never") return std::chrono::seconds(0);
+  return parse_span(text);
+}
 
 MachinePlan Config::machine(const std::string& name) const {
   const auto found = std::ranges::find(machines, name, &MachinePlan::name);

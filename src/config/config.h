@@ -2,8 +2,10 @@
 // is kept. Described in man/backstitch.1, CONFIGURATION.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ struct MachinePlan {
   std::map<std::string, std::string> images;
   format::KeepPolicy keep;      // empty: nothing is deleted
   std::string verify = "none";  // the new point: "none", "quick", "full"
+  // How old the last point may become; 0: as old as it likes. Nothing: the
+  // file does not say.
+  std::optional<std::chrono::seconds> overdue;
   std::string before;           // shell commands; empty: none
   std::string after;
 };
@@ -30,6 +35,7 @@ struct MachinePlan {
 struct Config {
   std::string repository;  // empty: not said
   std::string connect;     // the same
+  std::string report;      // a file for the page of `report`; empty: none
   std::string metrics;     // a file for Prometheus; empty: none
   bool all_domains = false;
   MachinePlan defaults;  // for machines that have no part of their own
@@ -38,6 +44,10 @@ struct Config {
   // The part of that name, else the defaults under it.
   MachinePlan machine(const std::string& name) const;
 };
+
+// Of the key `overdue`: "26h", "3d", or "never", which is 0. Nothing when it is
+// none.
+std::optional<std::chrono::seconds> parse_patience(const std::string& text);
 
 // BACKSTITCH_CONFIG, else /etc/backstitch/backstitch.toml.
 std::filesystem::path config_path();

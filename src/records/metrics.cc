@@ -1,12 +1,11 @@
 #include "src/records/metrics.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <map>
 
 #include "format/base/error.h"
-#include "format/base/file.h"
+#include "src/base/replace_file.h"
 #include "src/records/records.h"
 
 namespace backstitch::engine {
@@ -160,17 +159,7 @@ std::string metrics_text(const format::Repository& repository) {
 }
 
 void write_metrics(const format::Repository& repository, const fs::path& path) {
-  const std::string text = metrics_text(repository);
-  // The collector takes *.prom only.
-  const fs::path fresh = fmt::format("{}.{}.new", path.string(), ::getpid());
-  remove_tree(fresh);
-  write_new_file(fresh, text, 0644);
-  try {
-    rename_path(fresh, path, true);
-  } catch (const Error&) {
-    remove_tree(fresh);
-    throw;
-  }
+  replace_file(path, metrics_text(repository));
 }
 
 }  // namespace backstitch::engine

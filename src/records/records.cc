@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
 #include "format/base/file.h"
+#include "src/base/replace_file.h"
 #include "src/base/state.h"
 
 namespace backstitch::engine {
@@ -24,10 +24,7 @@ void save(const format::Repository& repository, const std::string& domain,
   try {
     const fs::path directory = records_directory(repository, domain);
     fs::create_directories(directory);
-    const fs::path fresh = directory / fmt::format(".{}.{}", name, ::getpid());
-    remove_tree(fresh);
-    write_new_file(fresh, document.dump() + "\n", 0644);
-    rename_path(fresh, directory / name, true);
+    replace_file(directory / name, document.dump() + "\n");
   } catch (const std::exception& error) {
     spdlog::debug("not recorded: {}", error.what());
   }

@@ -5,6 +5,8 @@
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/html.h"
+#include "src/base/replace_file.h"
 #include "src/base/state.h"
 #include "src/recovery/console_log.h"
 #include "src/recovery/session.h"
@@ -16,58 +18,9 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr char kStyle[] = R"css(
-body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;
-padding:1rem;color:#1c1c1c;background:#fff;overflow-wrap:anywhere}
-h1{font-size:1.4rem;margin:0 0 .5rem}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}
 .up,.down{padding:.75rem 1rem;border-radius:.5rem;font-weight:600;color:#fff}
 .up{background:#17682f}.down{background:#a3172b}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}
-dt{color:#595959}dd{margin:0}img{max-width:100%;height:auto;border:1px solid #888}
-pre{background:#111;color:#eee;padding:.75rem;border-radius:.5rem;font-size:.8rem;
-white-space:pre-wrap;max-height:30rem;overflow:auto}
-@media(prefers-color-scheme:dark){body{background:#16181b;color:#e8e8e8}
-dt{color:#a8a8a8}}
 )css";
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string base64(ByteView bytes) {
-  constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - at);
-    uint32_t three = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      three <<= 8;
-      if (i < count) three |= std::to_integer<uint32_t>(bytes[at + i]);
-    }
-    for (size_t i = 0; i < 4; ++i)
-      out += i <= count ? kDigits[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
 
 const char* word_of(TrialEvidence evidence) {
   switch (evidence) {
@@ -90,7 +43,7 @@ std::string seconds_of(const ordered_json& milliseconds) {
 std::string facts_of(const ordered_json& document) {
   std::string out = "<dl>\n";
   const auto row = [&](const char* name, const std::string& value) {
-    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, escaped(value));
+    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html_escaped(value));
   };
   row("Machine", document.at("domain"));
   row("Point", fmt::format("{}, of {}", document.at("point").get<uint32_t>(),
@@ -104,13 +57,6 @@ std::string facts_of(const ordered_json& document) {
   if (!document.at("expect").is_null()) row("Expected", document.at("expect"));
   for (const auto& note : document.at("notes")) row("Note", note);
   return out + "</dl>\n";
-}
-
-void replace_file(const fs::path& path, std::string_view content) {
-  const fs::path fresh = path.string() + ".new";
-  remove_tree(fresh);
-  write_new_file(fresh, content, 0644);
-  rename_path(fresh, path, true);
 }
 
 }  // namespace
@@ -161,30 +107,24 @@ std::string trial_page(const ordered_json& document, ByteView screenshot) {
   const std::string title = fmt::format(
       "{}@{} {}", document.at("domain").get<std::string>(),
       document.at("point").get<uint32_t>(), up ? "came up" : "did not come up");
-  std::string page = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, "
-      "initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
-      "'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-      "<title>{0}</title><style>{1}</style></head><body>\n<h1>{0}</h1>\n"
-      "<p class=\"{2}\">{3}</p>\n",
-      escaped(title), kStyle, up ? "up" : "down",
-      escaped(document.at("reason")));
-  page += facts_of(document) + "<h2>Screen</h2>\n";
+  std::string body =
+      fmt::format("<h1>{}</h1>\n<p class=\"{}\">{}</p>\n", html_escaped(title),
+                  up ? "up" : "down",
+                  html_escaped(document.at("reason").get<std::string>()));
+  body += facts_of(document) + "<h2>Screen</h2>\n";
   if (screenshot.empty()) {
-    page += "<p>There is no screenshot: " +
-            escaped(document.value("no_screenshot", "")) + "</p>\n";
+    body += "<p>There is no screenshot: " +
+            html_escaped(document.value("no_screenshot", "")) + "</p>\n";
   } else {
-    page += "<img alt=\"The machine's screen\" src=\"data:image/png;base64," +
-            base64(screenshot) + "\">\n";
+    body += "<img alt=\"The machine's screen\" src=\"" + png_url(screenshot) +
+            "\">\n";
   }
   for (const auto& console : document.at("consoles")) {
-    page +=
-        fmt::format("<h2>{}</h2>\n<pre>{}</pre>\n", escaped(console.at("name")),
-                    escaped(console.at("tail")));
+    body += fmt::format("<h2>{}</h2>\n<pre>{}</pre>\n",
+                        html_escaped(console.at("name").get<std::string>()),
+                        html_escaped(console.at("tail").get<std::string>()));
   }
-  return page + "</body></html>\n";
+  return html_page(title, kStyle, body);
 }
 
 void save_trial(const fs::path& directory, const ordered_json& document,

@@ -1,8 +1,8 @@
-#include "src/cli/listing.h"
+#include "src/records/listing.h"
 
 #include "src/base/stop.h"
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 std::optional<ListedPoint> list_point(const format::Domain& domain,
                                       uint32_t number) {
@@ -17,7 +17,7 @@ std::optional<ListedPoint> list_point(const format::Domain& domain,
 std::vector<ListedPoint> list_points(const format::Domain& domain) {
   std::vector<ListedPoint> points;
   for (const uint32_t number : domain.points()) {
-    engine::check_stop();
+    check_stop();
     auto point = list_point(domain, number);
     if (point) points.push_back(std::move(*point));
   }
@@ -40,4 +40,4 @@ uint64_t changed_bytes(const format::Manifest& manifest) {
   return bytes;
 }
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine

@@ -8,7 +8,7 @@
 #include "format/base/error.h"
 #include "format/repository/repository.h"
 
-namespace backstitch::cli {
+namespace backstitch::engine {
 
 // What is known of one point: its manifest, or why there is none. No lock is
 // held.
@@ -29,4 +29,4 @@ uint64_t virtual_bytes(const format::Manifest& manifest);
 uint64_t changed_bytes(const format::DiskManifest& disk);
 uint64_t changed_bytes(const format::Manifest& manifest);
 
-}  // namespace backstitch::cli
+}  // namespace backstitch::engine
