@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cmath>
 #include <ctime>
 #include <map>
 
@@ -60,10 +59,11 @@ std::optional<seconds> parse_span(const std::string& text) {
 std::string span_text(seconds span) {
   const auto count = static_cast<double>(span.count());
   if (count < 90) return fmt::format("{} s", span.count());
-  if (count < 90 * kMinute) return fmt::format("{:.0f} min", count / kMinute);
+  const bool is_whole = span.count() % kHour == 0;
+  if (count < 90 * kMinute && !is_whole)
+    return fmt::format("{:.0f} min", count / kMinute);
   const double hours = count / kHour;
-  if (hours < 10 && std::fmod(count, kHour) != 0)
-    return fmt::format("{:.1f} h", hours);
+  if (hours < 10 && !is_whole) return fmt::format("{:.1f} h", hours);
   if (hours < 48) return fmt::format("{:.0f} h", hours);
   return fmt::format("{:.0f} days", count / kDay);
 }

@@ -15,6 +15,7 @@
 #include "src/cli/output.h"
 #include "src/cli/storage.h"
 #include "src/cli/verify_boot.h"
+#include "src/records/listing.h"
 #include "src/records/records.h"
 
 namespace backstitch::cli {
@@ -96,27 +97,11 @@ json finding_json(const std::string& domain, const Finding& finding) {
           {"end_bytes", finding.end}, {"points", finding.points}};
 }
 
-// "vm1@3-7, 9": a damaged chunk of a long chain is in many points.
-std::string affected(const std::string& domain,
-                     const std::vector<uint32_t>& points) {
-  std::string text;
-  for (size_t i = 0; i < points.size();) {
-    size_t last = i;
-    while (last + 1 < points.size() && points[last + 1] == points[last] + 1) {
-      ++last;
-    }
-    text += text.empty() ? domain + "@" : ", ";
-    text += std::to_string(points[i]);
-    if (last > i) text += "-" + std::to_string(points[last]);
-    i = last + 1;
-  }
-  return text;
-}
-
 std::string finding_line(const std::string& domain, const Finding& finding) {
   std::string line = finding.what;
   if (!finding.points.empty()) {
-    line += " (in " + affected(domain, finding.points) + ")";
+    line +=
+        " (in " + domain + "@" + engine::number_ranges(finding.points) + ")";
   }
   return format::printable(line) + "\n";
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "format/base/error.h"
@@ -28,5 +29,9 @@ uint64_t virtual_bytes(const format::Manifest& manifest);
 // Of disk content that this point changed, whether stored or become zero.
 uint64_t changed_bytes(const format::DiskManifest& disk);
 uint64_t changed_bytes(const format::Manifest& manifest);
+
+// "3-7, 9" of ascending numbers: a damaged chunk of a long chain is in many
+// points.
+std::string number_ranges(const std::vector<uint32_t>& numbers);
 
 }  // namespace backstitch::engine

@@ -82,7 +82,10 @@ std::string timeline_svg(const MachineFacts& machine, Time now) {
   const auto x = [&](Time time) {
     const auto part =
         static_cast<double>(std::chrono::milliseconds(time - first).count());
-    return std::clamp(static_cast<int>(part / whole * kWidth), 0, kWidth);
+    // Those at the ends are not cut.
+    constexpr int kMargin = 2;
+    return std::clamp(static_cast<int>(part / whole * kWidth), kMargin,
+                      kWidth - kMargin);
   };
   std::string content;
   if (machine.overdue && machine.due) {
@@ -157,37 +160,50 @@ std::vector<uint64_t> SizeScale::lines() const {
   return lines;
 }
 
+// Beyond that many, bars would be thinner than can be seen, and the highest of
+// neighbours is drawn; few do not fill the width.
+size_t slots_of(size_t points) {
+  return std::clamp<size_t>(points, 12, kWidth);
+}
+
 std::string sizes_svg(const MachineFacts& machine, const SizeScale& scale) {
+  struct Bars {
+    int changed = 0;
+    int stored = 0;
+    bool gone = false;
+  };
   const auto y = [&](uint64_t bytes) {
     return static_cast<int>(std::lround(kSizesHeight * scale.height(bytes)));
   };
+  const size_t count = machine.points.size();
+  std::vector<Bars> bars(std::min(count, slots_of(count)));
+  for (size_t i = 0; i < count; ++i) {
+    const PointFacts& point = machine.points[i];
+    Bars& bar = bars[i * bars.size() / count];
+    bar.changed = std::max(bar.changed, y(point.changed_bytes));
+    bar.stored = std::max(bar.stored, y(point.stored_bytes));
+    bar.gone = bar.gone || !point.readable();
+  }
+  const double slot = double{kWidth} / static_cast<double>(slots_of(count));
+  std::string changed;
+  std::string stored;
+  std::string gone;
+  for (size_t i = 0; i < bars.size(); ++i) {
+    const double x = slot * (static_cast<double>(i) + 0.5);
+    changed += fmt::format("M{:.4g} 0v{}", x, bars[i].changed);
+    stored += fmt::format("M{:.4g} 0v{}", x, bars[i].stored);
+    if (bars[i].gone) gone += fmt::format("M{:.4g} 0v{}", x, kSizesHeight);
+  }
   std::string lines;
   for (const uint64_t bytes : scale.lines())
     lines += fmt::format("M0 {}h{}", y(bytes), kWidth);
-  // Beyond that many they would be thinner than can be seen: the higher one of
-  // neighbours is drawn.
-  const size_t count = machine.points.size();
-  const size_t slots = std::max<size_t>(std::min<size_t>(count, kWidth), 12);
-  std::vector<std::pair<int, int>> heights(std::min(count, slots));
-  for (size_t i = 0; i < count; ++i) {
-    auto& [changed, stored] = heights[i * heights.size() / count];
-    changed = std::max(changed, y(machine.points[i].changed_bytes));
-    stored = std::max(stored, y(machine.points[i].stored_bytes));
-  }
-  const double slot = static_cast<double>(kWidth) / static_cast<double>(slots);
-  std::string changed;
-  std::string stored;
-  for (size_t i = 0; i < heights.size(); ++i) {
-    const double x = slot * (static_cast<double>(i) + 0.5);
-    changed += fmt::format("M{:.4g} 0v{}", x, heights[i].first);
-    stored += fmt::format("M{:.4g} 0v{}", x, heights[i].second);
-  }
   const auto width = [&](double part) {
     return fmt::format(" stroke-width=\"{:.3g}\"", part * slot);
   };
   return svg(kWidth, kSizesHeight, count_label(machine, "Sizes"),
              path("line", lines) + path("changed", changed, width(0.84)) +
-                 path("stored", stored, width(0.5)));
+                 path("stored", stored, width(0.5)) +
+                 path("gone", gone, width(0.1)));
 }
 
 }  // namespace backstitch::engine

@@ -33,6 +33,9 @@ class SizeScale {
   double top_ = 0;
 };
 
+// How many points the chart of sizes has room for.
+size_t slots_of(size_t points);
+
 // Two bars a point, one over the other, points side by side.
 std::string sizes_svg(const MachineFacts& machine, const SizeScale& scale);
 

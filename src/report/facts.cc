@@ -80,18 +80,29 @@ const Verification* last_check(const PointFacts& point) {
   return last;
 }
 
+std::string points_text(const std::vector<uint32_t>& numbers) {
+  return (numbers.size() == 1 ? "point " : "points ") + number_ranges(numbers);
+}
+
 void judge_points(MachineFacts& machine) {
+  std::vector<uint32_t> unusable;
+  std::vector<uint32_t> damaged;
+  std::string why;
   for (const PointFacts& point : machine.points) {
-    const std::string name = "point " + std::to_string(point.number);
     if (!point.readable()) {
-      add_problem(machine, MachineState::kDamaged,
-                  name + " cannot be used: " + point.error);
+      if (unusable.empty()) why = point.error;
+      unusable.push_back(point.number);
     }
     const Verification* check = last_check(point);
-    if (check != nullptr && !check->good) {
-      add_problem(machine, MachineState::kDamaged,
-                  name + " was found damaged, " + minute(check->time));
-    }
+    if (check != nullptr && !check->good) damaged.push_back(point.number);
+  }
+  if (!unusable.empty()) {
+    add_problem(machine, MachineState::kDamaged,
+                points_text(unusable) + " cannot be used: " + why);
+  }
+  if (!damaged.empty()) {
+    add_problem(machine, MachineState::kDamaged,
+                points_text(damaged) + " found damaged by verify");
   }
 }
 

@@ -60,7 +60,7 @@ void add_last_point(Facts& facts, const MachineFacts& machine, Time now) {
                                  moment(last->time), ago(last->time, now),
                                  last->number, format::to_string(last->level),
                                  html_escaped(last->consistency));
-  if (last->duration_ms > 0)
+  if (last->duration_ms >= 1000)
     text += ", took " + span_text(seconds_of(last->duration_ms));
   if (last->possibly_stale) text += " <b class=\"warn\">possibly stale</b>";
   facts.add("Last point", text);
@@ -130,9 +130,15 @@ std::string screen(const TrialFacts& trial, size_t picture_bytes) {
   return "<figure class=\"screen\">" + image + words + "</figure>\n";
 }
 
-std::string axis(const std::vector<std::string>& marks) {
-  std::string out = "<div class=\"axis\">";
-  for (const std::string& mark : marks) out += "<span>" + mark + "</span>";
+// Below the first `part` of a drawing.
+std::string axis(const std::vector<std::string>& marks, double part = 1) {
+  std::string out =
+      fmt::format("<div class=\"axis\" style=\"width:{:.1f}%\">", 100 * part);
+  for (size_t i = 0; i < marks.size(); ++i) {
+    const bool is_middle = i > 0 && i + 1 < marks.size();
+    out += fmt::format("<span{}>{}</span>",
+                       is_middle ? " class=\"middle\"" : "", marks[i]);
+  }
   return out + "</div>";
 }
 
@@ -156,17 +162,20 @@ std::string sizes(const MachineFacts& machine,
                           100 * scale.height(bytes), format_bytes(bytes));
   }
   const auto mark = [](const PointFacts& point) {
-    return fmt::format("{} on {}", point.number, day(point.time));
+    return fmt::format("#{}, {}", point.number, day(point.time));
   };
   std::vector<std::string> marks = {mark(*points.front())};
   if (points.size() > 2) marks.push_back(mark(*points[points.size() / 2]));
   if (points.size() > 1) marks.push_back(mark(*points.back()));
+  const size_t count = machine.points.size();
+  const double part = static_cast<double>(count) /
+                      static_cast<double>(std::max(count, slots_of(count)));
   return fmt::format(
       "<figure><figcaption><b>Sizes</b><span class=\"key changed\">changed"
       "</span><span class=\"key stored\">stored</span><span>one bar a point, "
       "logarithmic</span></figcaption><div class=\"plot\">{}{}</div>{}"
       "</figure>\n",
-      sizes_svg(machine, scale), labels, axis(marks));
+      sizes_svg(machine, scale), labels, axis(marks, part));
 }
 
 // --- the table ---
@@ -225,15 +234,16 @@ std::string machine_part(const MachineFacts& machine, const MachinePart& part,
       out += "<li>" + html_escaped(problem) + "</li>";
     out += "</ul>\n";
   }
-  out += "<div class=\"cols\">" + facts_of(machine, now);
-  if (machine.trial) out += screen(*machine.trial, part.picture_bytes);
-  out += "</div>\n";
   std::vector<const PointFacts*> readable;
   for (const PointFacts& point : machine.points) {
     if (point.readable()) readable.push_back(&point);
   }
-  if (!readable.empty())
-    out += timeline(machine, readable, now) + sizes(machine, readable);
+  out += "<div class=\"cols\"><div>" + facts_of(machine, now);
+  if (!readable.empty()) out += timeline(machine, readable, now);
+  out += "</div>";
+  if (machine.trial) out += screen(*machine.trial, part.picture_bytes);
+  out += "</div>\n";
+  if (!readable.empty()) out += sizes(machine, readable);
   if (!machine.points.empty()) out += table(machine);
   return out + "</section>\n";
 }

@@ -24,12 +24,13 @@ std::string row(const MachineFacts& machine, size_t index, Time now) {
   return fmt::format(
       "<tr><td class=\"name\"><a href=\"#m{}\">{}</a></td>"
       "<td class=\"state\">{}</td><td class=\"when\">{}</td>"
-      "<td class=\"days\">{}</td><td class=\"n unit\">{}</td>"
+      "<td class=\"days\">{}</td><td class=\"n unit{}\">{}</td>"
       "<td class=\"n stored\">{}</td><td class=\"seen\">{}</td></tr>\n",
       index + 1, html_name(machine.name), chip(machine.state),
       last == nullptr ? "no point" : ago(last->time, now),
-      days_svg(machine, now), machine.points.size(),
-      format_bytes(machine.stored_bytes()), verified_cell(machine, now));
+      days_svg(machine, now), machine.points.size() == 1 ? " one" : "",
+      machine.points.size(), format_bytes(machine.stored_bytes()),
+      verified_cell(machine, now));
 }
 
 }  // namespace

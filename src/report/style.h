@@ -23,7 +23,7 @@ a:hover{text-decoration-color:currentColor}
 .sub{margin:0 0 1rem;color:var(--muted)}
 .verdict{margin:0 0 1.5rem;padding:.7rem 1rem;background:var(--soft);
 border-left:.25rem solid var(--good)}
-.verdict.bad{border-color:var(--bad)}
+.verdict.bad{border-color:var(--bad);color:inherit}
 .verdict p{margin:.1rem 0}
 .chip{font-size:.78rem;font-weight:600;white-space:nowrap;color:var(--muted)}
 .chip:before{content:"";display:inline-block;width:.55em;height:.55em;
@@ -45,18 +45,18 @@ svg path{fill:none;stroke:currentColor}
 svg .full{stroke:var(--full)}svg .differential{stroke:var(--diff)}
 svg .incremental{stroke:var(--incr)}svg .copy{stroke:var(--copy)}
 svg .none{stroke:var(--none)}svg .changed{stroke:var(--changed)}
-svg .stored{stroke:var(--stored)}svg .late{fill:var(--late)}
+svg .gone{stroke:var(--bad)}svg .stored{stroke:var(--stored)}svg .late{fill:var(--late)}
 svg .line{stroke:var(--line);vector-effect:non-scaling-stroke;stroke-width:1px}
 section{border-top:1px solid var(--line);margin-top:2rem;padding-top:1.25rem}
 .problems{margin:.5rem 0 0;padding:0;list-style:none;color:var(--bad)}
-.cols{display:flex;flex-wrap:wrap;gap:.5rem 2rem;margin:.75rem 0 0}
-.cols dl{flex:1 1 20rem;margin:0;gap:.1rem 1rem;align-content:start;
-font-size:.9rem}
+.cols{display:flex;flex-wrap:wrap;gap:.75rem 2rem;margin:.75rem 0 0}
+.cols div{flex:1 1 20rem;min-width:0}
+.cols dl{margin:0;gap:.1rem 1rem;font-size:.9rem}
 figure{margin:1rem 0 0;min-width:0}
 figcaption{font-size:.8rem;display:flex;flex-wrap:wrap;gap:0 .9rem;
 margin-bottom:.3rem}
 figcaption b{color:var(--fg);font-weight:600}
-.screen{flex:0 1 20rem;margin:0}
+.cols .screen{flex:0 1 18rem;margin:0}
 .screen img{display:block;border-radius:.25rem;width:100%}
 .screen figcaption{display:block;margin:.3rem 0 0}
 .key:before{content:"";display:inline-block;width:.6em;height:.6em;
@@ -72,25 +72,26 @@ margin-right:.35em;background:currentColor}
 .plot span{position:absolute;left:0;font-size:.7rem;line-height:1.2;
 color:var(--muted);background:var(--bg);padding-right:.3rem;
 transform:translateY(50%)}
-.axis{display:flex;justify-content:space-between;gap:1rem;font-size:.75rem;
+.axis{display:flex;white-space:nowrap;min-width:max-content;max-width:100%;justify-content:space-between;gap:1rem;font-size:.75rem;
 margin-top:.15rem}
 details{margin-top:.9rem}summary{font-size:.85rem;cursor:pointer}
 .points{font-size:.8rem;margin-top:.4rem}
 .points td,.points th{padding:.15rem .9rem .15rem 0}
 footer{margin-top:2.5rem;font-size:.8rem;color:var(--muted)}
+.over tr:last-child td{border:0}
 @media(max-width:46rem){
 .over thead{display:none}
 .over,.over tbody{display:block}
-.over tr{display:grid;grid-template-columns:1fr auto;gap:.15rem .75rem;
-padding:.65rem 0;border-bottom:1px solid var(--line)}
-.over td{border:0;padding:0;max-width:none;min-width:0}
-.over .days{grid-column:1/-1;width:auto;order:3}
-.over .n{text-align:left;white-space:normal;order:4}
-.over .when{order:1}.over .state{order:0}.over .seen{order:2;text-align:right}
-.over .name{font-size:1rem}.over .name,.over .state{order:0}
-.over .unit:after{content:" points"}.over .stored{text-align:right}
+.over tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.6rem 0;
+align-items:baseline;border-bottom:1px solid var(--line)}
+.over td{border:0;padding:0;font-size:.8rem;color:var(--muted)}
+.over .name{flex:1 1 0;min-width:0;max-width:none;font-size:1rem;
+color:var(--fg)}
+.over .days{flex:1 0 100%;order:1;margin:.15rem 0}
+.over .when,.over .n,.over .seen{order:2}
+.over .unit:after{content:" points"}.over .unit.one:after{content:" point"}
 .points td,.points th{padding-right:.5rem}.points .wide{display:none}
-.screen{flex-basis:100%}
+.cols .screen{flex-basis:100%}.axis .middle{display:none}
 }
 @media print{body{max-width:none}section{break-inside:avoid}}
 )css";
