@@ -50,12 +50,17 @@ ordered_json machine_json(const MachineFacts& machine) {
   auto points = ordered_json::array();
   for (const PointFacts& point : machine.points)
     points.push_back(point_json(point));
+  auto problems = ordered_json::array();
+  for (const Problem& problem : machine.problems) {
+    problems.push_back(
+        {{"state", word_of(problem.state)}, {"what", problem.what}});
+  }
   const Verification* last = machine.last_verification();
   const Expectation& expectation = machine.expectation;
   return {
       {"name", machine.name},
       {"state", word_of(machine.state)},
-      {"problems", machine.problems},
+      {"problems", problems},
       {"overdue", machine.overdue},
       {"due", machine.due ? ordered_json(format::format_time(*machine.due))
                           : ordered_json()},

@@ -65,7 +65,7 @@ void add_deadline(MachineFacts& machine, const Schedule& schedule, Time now) {
 void add_problem(MachineFacts& machine, MachineState state,
                  const std::string& what) {
   machine.state = std::max(machine.state, state);
-  machine.problems.push_back(what);
+  machine.problems.push_back({state, what});
 }
 
 std::string minute(Time time) { return local_text(time, "%Y-%m-%d %H:%M"); }
@@ -174,6 +174,11 @@ const char* word_of(MachineState state) {
       return "damaged";
   }
   return "";
+}
+
+bool MachineFacts::has(MachineState problem) const {
+  return std::ranges::find(problems, problem, &Problem::state) !=
+         problems.end();
 }
 
 const PointFacts* MachineFacts::last_point() const {

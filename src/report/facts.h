@@ -50,6 +50,11 @@ enum class MachineState {
 // "damaged".
 const char* word_of(MachineState state);
 
+struct Problem {
+  MachineState state;
+  std::string what;  // a sentence
+};
+
 struct MachineFacts {
   std::string name;
   std::vector<PointFacts> points;  // ascending
@@ -58,9 +63,10 @@ struct MachineFacts {
   bool overdue = false;
   std::optional<RunRecord> run;
   std::optional<TrialFacts> trial;
-  MachineState state = MachineState::kGood;
-  std::vector<std::string> problems;  // a sentence each
+  MachineState state = MachineState::kGood;  // the worst
+  std::vector<Problem> problems;
 
+  bool has(MachineState problem) const;
   // The newest that can be read, or null.
   const PointFacts* last_point() const;
   // The newest of any kind, or null.

@@ -230,8 +230,8 @@ std::string machine_part(const MachineFacts& machine, const MachinePart& part,
                   html_name(machine.name), chip(machine.state));
   if (!machine.problems.empty()) {
     out += "<ul class=\"problems\">";
-    for (const std::string& problem : machine.problems)
-      out += "<li>" + html_escaped(problem) + "</li>";
+    for (const Problem& problem : machine.problems)
+      out += "<li>" + html_escaped(problem.what) + "</li>";
     out += "</ul>\n";
   }
   std::vector<const PointFacts*> readable;

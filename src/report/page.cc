@@ -6,6 +6,7 @@
 #include "format/base/units.h"
 #include "src/base/html.h"
 #include "src/base/local_time.h"
+#include "src/base/side_by_side.h"
 #include "src/report/parts.h"
 #include "src/report/style.h"
 
@@ -53,12 +54,11 @@ std::string header(const Report& report) {
 }
 
 // "Overdue: a, b, c".
-template <typename Is>
 std::string verdict_line(const Report& report, const std::vector<size_t>& order,
-                         const char* what, Is is) {
+                         MachineState problem, const char* what) {
   std::string names;
   for (const size_t i : order) {
-    if (!is(report.machines[i])) continue;
+    if (!report.machines[i].has(problem)) continue;
     names += fmt::format("{}<a href=\"#m{}\">{}</a>", names.empty() ? "" : ", ",
                          i + 1, html_name(report.machines[i].name));
   }
@@ -67,17 +67,13 @@ std::string verdict_line(const Report& report, const std::vector<size_t>& order,
 }
 
 std::string verdict(const Report& report, const std::vector<size_t>& order) {
-  std::string lines =
-      verdict_line(report, order, "Overdue",
-                   [](const MachineFacts& machine) { return machine.overdue; });
-  for (const auto& [state, what] :
-       {std::pair{MachineState::kDamaged, "Damaged"},
+  std::string lines;
+  for (const auto& [problem, what] :
+       {std::pair{MachineState::kOverdue, "Overdue"},
+        {MachineState::kDamaged, "Damaged"},
         {MachineState::kNotUp, "Did not come up"},
         {MachineState::kFailed, "The last run failed"}}) {
-    lines += verdict_line(report, order, what,
-                          [state = state](const MachineFacts& machine) {
-                            return machine.state == state;
-                          });
+    lines += verdict_line(report, order, problem, what);
   }
   if (!lines.empty()) return "<div class=\"verdict bad\">" + lines + "</div>\n";
   return fmt::format("<div class=\"verdict\"><p>{}</p></div>\n",
@@ -144,10 +140,13 @@ std::string report_page(const Report& report) {
       });
   const size_t share =
       kPicturesBytes / std::max<size_t>(1, static_cast<size_t>(pictures));
-  for (const size_t i : order) {
-    body += machine_part(report.machines[i],
-                         {i, std::min(share, kPictureBytes)}, report.time);
-  }
+  std::vector<std::string> parts(order.size());
+  side_by_side(order.size(), [&](size_t at) {
+    const size_t i = order[at];
+    parts[at] = machine_part(report.machines[i],
+                             {i, std::min(share, kPictureBytes)}, report.time);
+  });
+  for (const std::string& part : parts) body += part;
   body += "<footer>Made by backstitch " BACKSTITCH_VERSION
           " from the repository and what this host knows of it. Times are "
           "local.</footer>\n";

@@ -90,9 +90,13 @@ Picture small_picture(const Bytes& png, size_t limit) {
   Pixels pixels = decode(png);
   Bytes small = png;
   while (small.size() > limit) {
-    if (pixels.width < 2 * kNarrowest || pixels.height < 2)
-      refuse("it takes too much of the page");
-    pixels = halved(pixels);
+    // A quarter of the pixels takes a quarter of the bytes, or so: what will be
+    // too large is not encoded.
+    for (size_t size = small.size(); size > limit; size /= 4) {
+      if (pixels.width < 2 * kNarrowest || pixels.height < 2)
+        refuse("it takes too much of the page");
+      pixels = halved(pixels);
+    }
     small = encode(pixels);
   }
   return {std::move(small), pixels.width, pixels.height};

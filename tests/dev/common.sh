@@ -24,10 +24,10 @@ demo_packages=(
 )
 test_packages=(
   "${demo_packages[@]}"
-  binutils btrfs-progs debootstrap dpkg-dev file libnbd-bin libvirt-clients
-  libvirt-daemon-system lvm2 man-db nbdkit ntfs-3g openssh-server openssl ovmf
-  python3-lz4 python3-xxhash python3-zstandard qemu-guest-agent strace swtpm
-  swtpm-tools virtnbdbackup
+  binutils btrfs-progs chromium chromium-driver debootstrap dpkg-dev file
+  libnbd-bin libvirt-clients libvirt-daemon-system lvm2 man-db nbdkit ntfs-3g
+  openssh-server openssl ovmf python3-lz4 python3-selenium python3-xxhash
+  python3-zstandard qemu-guest-agent strace swtpm swtpm-tools virtnbdbackup
 )
 package_packages=(binutils dpkg-dev)
 lint_packages=(clang clang-format clang-tidy git shellcheck)
