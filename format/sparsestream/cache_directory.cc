@@ -5,16 +5,18 @@
 #include <unistd.h>
 
 #include <array>
+#include <climits>
 #include <cstdlib>
 
 #include "format/base/error.h"
+#include "format/sparsestream/cache_cleaning.h"
 
 namespace backstitch::format {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<char, 8> kMagic = {'b', 's', 't', 'r', 'm', 'i', 'x', '1'};
+constexpr std::array<char, 8> kMagic = {'b', 's', 't', 'r', 'm', 'i', 'x', '2'};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -28,23 +30,29 @@ struct IndexHeader {
   uint64_t offset = 0;
   uint64_t length = 0;
   uint64_t count = 0;
+  uint64_t path_length = 0;  // of the file that it is about, after the pieces
   friend bool operator==(const IndexHeader&, const IndexHeader&) = default;
 };
 static_assert(std::has_unique_object_representations_v<IndexHeader>);
+constexpr uint64_t kFixed = sizeof(IndexHeader) + sizeof(Hash128);
 static_assert(std::has_unique_object_representations_v<StreamPiece>);
+
+std::string origin_path(const StoredPlace& place) {
+  return fs::absolute(place.path).lexically_normal().string();
+}
 
 IndexHeader header_of(const StoredPlace& place, uint64_t count) {
   return {.stamp = place.stamp,
           .offset = place.offset,
           .length = place.length,
-          .count = count};
+          .count = count,
+          .path_length = origin_path(place).size()};
 }
 
 fs::path file_of(const StoredPlace& place, const char* suffix) {
   const fs::path directory = cache_directory();
   if (directory.empty()) return {};
-  const std::string key =
-      fs::absolute(place.path).lexically_normal().string() + "\n" + place.name;
+  const std::string key = origin_path(place) + "\n" + place.name;
   return directory / (to_hex(hash_of(key)) + suffix);
 }
 
@@ -89,24 +97,44 @@ fs::path cache_directory() {
   return home.empty() ? fs::path() : fs::path(home) / ".cache/backstitch";
 }
 
+std::optional<CacheOrigin> origin_of_index(const fs::path& path) {
+  try {
+    const File file = File::open(path, O_RDONLY | O_NOFOLLOW);
+    IndexHeader header;
+    file.read_at(0, std::as_writable_bytes(std::span(&header, 1)));
+    const uint64_t size = file.size();
+    if (header.magic != kMagic || header.path_length > PATH_MAX ||
+        size < kFixed + header.path_length) {
+      return std::nullopt;
+    }
+    std::string origin(header.path_length, '\0');
+    file.read_at(size - origin.size(),
+                 std::as_writable_bytes(std::span(origin)));
+    return CacheOrigin{origin, header.stamp};
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<std::vector<StreamPiece>> load_pieces(const StoredPlace& place) {
   const fs::path path = file_of(place, ".index");
   if (path.empty()) return std::nullopt;
   try {
     const File file = File::open(path, O_RDONLY | O_NOFOLLOW);
-    constexpr uint64_t kFixed = sizeof(IndexHeader) + sizeof(Hash128);
+    const uint64_t other = kFixed + origin_path(place).size();
     const uint64_t size = file.size();
-    if (size < kFixed || (size - kFixed) % sizeof(StreamPiece) != 0)
+    if (size < other || (size - other) % sizeof(StreamPiece) != 0)
       return std::nullopt;
     IndexHeader header;
     Hash128 hash;
     file.read_at(0, std::as_writable_bytes(std::span(&header, 1)));
     file.read_at(sizeof header, std::as_writable_bytes(std::span(&hash, 1)));
-    std::vector<StreamPiece> pieces((size - kFixed) / sizeof(StreamPiece));
+    std::vector<StreamPiece> pieces((size - other) / sizeof(StreamPiece));
     if (header != header_of(place, pieces.size())) return std::nullopt;
     file.read_at(kFixed, std::as_writable_bytes(std::span(pieces)));
     if (hash != hash_of_index(header, pieces) || !fits(place, pieces))
       return std::nullopt;
+    ::futimens(file.fd(), nullptr);  // used last (see clean_cache)
     return pieces;
   } catch (const Error&) {
     return std::nullopt;
@@ -121,6 +149,7 @@ void save_pieces(const StoredPlace& place,
       path.parent_path() /
       ("." + path.filename().string() + "." + std::to_string(::getpid()));
   try {
+    const std::string origin = origin_path(place);
     const IndexHeader header = header_of(place, pieces.size());
     const Hash128 hash = hash_of_index(header, pieces);
     {
@@ -130,8 +159,12 @@ void save_pieces(const StoredPlace& place,
       file.write_at(sizeof header, std::as_bytes(std::span(&hash, 1)));
       file.write_at(sizeof header + sizeof hash,
                     std::as_bytes(std::span(pieces)));
+      file.write_at(kFixed + pieces.size() * sizeof(StreamPiece),
+                    std::as_bytes(std::span(std::string_view(origin))));
     }
     rename_path(temporary, path, true);
+    note_cached(path.parent_path(),
+                kFixed + pieces.size() * sizeof(StreamPiece));
   } catch (const Error&) {
     ::unlink(temporary.c_str());
   }
@@ -164,6 +197,7 @@ WindowStore::WindowStore(const StoredPlace& place) {
   constexpr int kFlags = O_RDWR | O_CLOEXEC;
   if (!path.empty() && make_directory(path.parent_path()))
     file_ = Fd(::open(path.c_str(), kFlags | O_CREAT | O_NOFOLLOW, 0600));
+  if (file_) directory_ = path.parent_path();
   if (!file_) file_ = Fd(::open("/var/tmp", kFlags | O_TMPFILE, 0600));
 }
 
@@ -186,7 +220,7 @@ std::optional<Lz4Position> WindowStore::load(uint64_t slot) const {
 }
 
 void WindowStore::save(uint64_t slot, const Lz4Position& position) const {
-  if (!file_) return;
+  if (!file_ || is_full()) return;
   SlotHeader header{.salt = salt_,
                     .slot = slot,
                     .stored = position.stored,
@@ -201,6 +235,16 @@ void WindowStore::save(uint64_t slot, const Lz4Position& position) const {
   [[maybe_unused]] const auto written =
       ::pwrite(file_.get(), bytes.data(), bytes.size(),
                static_cast<off_t>(slot * kSlotBytes));
+  if (!directory_.empty()) note_cached(directory_, bytes.size());
+}
+
+// A file that the cleaning removed would grow unseen.
+bool WindowStore::is_full() const {
+  constexpr uint64_t kBlockBytes = 512;  // of st_blocks, see stat(3type)
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) return true;
+  if (!directory_.empty()) return status.st_nlink == 0;
+  return static_cast<uint64_t>(status.st_blocks) * kBlockBytes > cache_limit();
 }
 
 }  // namespace backstitch::format
