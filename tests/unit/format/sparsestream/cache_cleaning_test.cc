@@ -76,6 +76,12 @@ class CacheCleaningTest : public ::testing::Test {
     clean_cache(cache_directory(), limit, now_);
   }
 
+  // Whatever became of it.
+  fs::path index_of(const StoredPlace& place) const {
+    const std::string key = place.path.string() + "\n" + place.name;
+    return cache_directory() / (to_hex(hash_of(key)) + ".index");
+  }
+
   // An index and its window, or neither.
   bool is_kept(const StoredPlace& place) const {
     const bool has_index = load_pieces(place).has_value();
@@ -118,10 +124,11 @@ TEST_F(CacheCleaningTest, WhatMayBeMountedAgainStaysForAWhile) {
 }
 
 TEST_F(CacheCleaningTest, WhatWasUsedLongestAgoMakesRoom) {
-  const auto old = add("a/old.data", days(3));
-  const auto used = add("a/used.data", days(4));
-  const auto fresh = add("a/new.data", days(1));
-  ASSERT_TRUE(load_pieces(used));  // that is a use
+  std::vector<StoredPlace> places;  // used longest ago first
+  for (int i = 0; i < 8; ++i)
+    places.push_back(add("a/" + std::to_string(i), days(20 - i)));
+  ASSERT_TRUE(load_pieces(places.front()));  // that is a use
+  std::ranges::rotate(places, places.begin() + 1);
   uint64_t all = 0;
   for (const fs::path& file : files()) {
     struct stat status {};
@@ -129,13 +136,14 @@ TEST_F(CacheCleaningTest, WhatWasUsedLongestAgoMakesRoom) {
     all += static_cast<uint64_t>(status.st_blocks) * 512;
   }
   clean(all);
-  EXPECT_EQ(files().size(), 6U);
-  clean(all - 1);
-  EXPECT_FALSE(is_kept(old));
-  EXPECT_TRUE(is_kept(used));
-  EXPECT_TRUE(is_kept(fresh));
+  EXPECT_EQ(files().size(), 16U);
+  clean(all / 2);
+  ASSERT_EQ(files().size(), 8U);
+  for (size_t i = 0; i < places.size(); ++i) {
+    EXPECT_EQ(origin_of_index(index_of(places[i])).has_value(), i >= 4) << i;
+  }
   clean(0);
-  EXPECT_FALSE(is_kept(used));
+  EXPECT_THAT(files(), IsEmpty());
 }
 
 TEST_F(CacheCleaningTest, OnlyItsOwnFilesAreRemoved) {
@@ -171,15 +179,21 @@ TEST_F(CacheCleaningTest, AWindowStoreEndsWithItsFile) {
 }
 
 TEST_F(CacheCleaningTest, WhatIsAddedIsCountedAndCleaned) {
-  ::setenv("BACKSTITCH_CACHE_LIMIT", "800K", 1);
+  constexpr uint64_t kLimit = uint64_t{1} << 30;  // as said above
   const auto gone = add("a/gone.data", hours(1));
+  note_cached(cache_directory(), kLimit);  // begins to count
+  ASSERT_EQ(files().size(), 2U);
   fs::remove(gone.path);
-  const auto place = add("a/vda.full.data", hours(0));
-  const WindowStore windows(place);
-  for (uint64_t slot = 0; slot < 3; ++slot)
-    windows.save(slot, {1, 2, Bytes(kLz4WindowBytes)});
+  note_cached(cache_directory(), kLimit / 8);
   EXPECT_EQ(files().size(), 2U);
-  EXPECT_TRUE(is_kept(place));
+  note_cached(cache_directory(), 1);
+  EXPECT_THAT(files(), IsEmpty());
+  // Windows are counted.
+  fs::remove(add("a/gone.data", hours(1)).path);
+  note_cached(cache_directory(), kLimit / 8 - 3 * kLz4WindowBytes / 2);
+  EXPECT_EQ(files().size(), 2U);
+  add("a/vda.full.data", hours(0));
+  EXPECT_EQ(files().size(), 2U);
 }
 
 TEST_F(CacheCleaningTest, TheLimit) {
