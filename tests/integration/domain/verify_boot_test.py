@@ -2,6 +2,7 @@
 """verify --boot: what comes up is told from what does not, the report says how,
 and nothing is left of it, however it ended."""
 
+import base64
 import html.parser
 import json
 import os
@@ -129,6 +130,19 @@ def check_report(folder, document):
                         .read_text(encoding="utf-8")), "it needs another file")
 
 
+def check_page_of_all(lab, name, kept):
+    """`report` shows the trial, with its screenshot."""
+    page = Page(lab.backstitch("report").stdout)
+    check("script" not in page.tags, "the guest's text became part of the page")
+    check("point 1 came up" in page.text and SHOWN in page.text, page.text)
+    screen = base64.b64encode((kept / "screenshot.png").read_bytes()).decode()
+    check_equal(page.images, ["data:image/png;base64," + screen], "images")
+    told = json.loads(lab.backstitch("--json", "report").stdout)
+    machine, = (m for m in told["machines"] if m["name"] == name)
+    check_equal((machine["boot"]["good"], machine["boot"]["point"]), (True, 1),
+                "the trial in the document")
+
+
 def test_what_it_says_is_expected(lab):
     trials = Trials(lab)
     folder = lab.path / "report"
@@ -142,6 +156,7 @@ def test_what_it_says_is_expected(lab):
             trials.machine.name / "000001")
     check(found["repository_id"] in json.dumps(identity), "the repository's id")
     check_report(kept, found)
+    check_page_of_all(lab, trials.machine.name, kept)
     check_equal(trials.verify("--timeout", "4")["evidence"], "running",
                 "what speaks for it when nothing is asked")
     found = trials.verify("--expect", "never said", "--timeout", "6",
