@@ -28,7 +28,7 @@ struct MachinePlan {
   // How old the last point may become; 0: as old as it likes. Nothing: the
   // file does not say.
   std::optional<std::chrono::seconds> overdue;
-  std::string before;           // shell commands; empty: none
+  std::string before;  // shell commands; empty: none
   std::string after;
 };
 
