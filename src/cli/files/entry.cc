@@ -1,4 +1,4 @@
-#include "src/cli/files_entry.h"
+#include "src/cli/files/entry.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

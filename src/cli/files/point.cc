@@ -1,4 +1,4 @@
-#include "src/cli/files_point.h"
+#include "src/cli/files/point.h"
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>

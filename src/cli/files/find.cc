@@ -12,8 +12,8 @@
 #include "format/repository/names.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/files_entry.h"
-#include "src/cli/files_point.h"
+#include "src/cli/files/entry.h"
+#include "src/cli/files/point.h"
 #include "src/cli/output.h"
 
 namespace backstitch::cli {

@@ -4,7 +4,7 @@
 #include "format/base/error.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/files_point.h"
+#include "src/cli/files/point.h"
 
 namespace backstitch::cli {
 

@@ -10,7 +10,7 @@
 #include "format/repository/names.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/files_point.h"
+#include "src/cli/files/point.h"
 #include "src/cli/output.h"
 
 namespace backstitch::cli {

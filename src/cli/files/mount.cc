@@ -11,7 +11,7 @@
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
-#include "src/cli/files_point.h"
+#include "src/cli/files/point.h"
 #include "src/cli/output.h"
 #include "src/mounts/mount_table.h"
 
