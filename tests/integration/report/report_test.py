@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -341,15 +340,20 @@ def test_many_machines():
                     os.link(point / "point.json",
                             copy / point.name / "point.json")
                 add_trial(target, copy.name, 400, True)
+            # Of the processor, for others may be busy here: on two cores it
+            # takes half of that.
             took = []
-            for _ in range(3):  # others may be busy here
-                begun = time.monotonic()
+            for _ in range(3):
+                begun = os.times()
                 target.run("-r", target.repository, "report", "-o", target.page)
-                took.append(time.monotonic() - begun)
+                ended = os.times()
+                took.append(ended.children_user + ended.children_system -
+                            begun.children_user - begun.children_system)
             size = target.page.stat().st_size
-            print(f"50 machines, 20000 points: {size} bytes, {min(took):.2f} s")
+            print(f"50 machines, 20000 points: {size} bytes, "
+                  f"{min(took):.2f} s of the processor")
             assert size < 2_000_000, size
-            assert min(took) < 1, took
+            assert min(took) < 2, took
         view.open(target.page, browser.PHONE)
         assert view.count("section") == 50
         assert view.count(".points tbody tr") == 50 * 50
