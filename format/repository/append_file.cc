@@ -21,17 +21,30 @@ uint64_t AppendFile::append(ByteView bytes, uint64_t alignment) {
   if (const uint64_t rest = length() % alignment; rest != 0)
     buffer_.resize(buffer_.size() + alignment - rest);
   const uint64_t offset = length();
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-  if (buffer_.size() >= kBufferBytes) flush();
+  if (bytes.size() >= kChunkBytes) {
+    // Nothing is won by collecting what is large already.
+    flush();
+    write(bytes);
+  } else {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    if (buffer_.size() >= kBufferBytes) flush();
+  }
   return offset;
 }
 
 void AppendFile::flush() {
-  file_.write_at(flushed_, buffer_);
-  // Started now, the final sync finds little left to wait for.
-  file_.start_writeback(flushed_, buffer_.size());
-  flushed_ += buffer_.size();
+  if (buffer_.empty()) return;
+  write(buffer_);
   buffer_.clear();
+}
+
+void AppendFile::write(ByteView bytes) {
+  file_.write_at(written_, bytes);
+  written_ += bytes.size();
+  if (written_ - started_ < kBufferBytes) return;
+  // Started now, the final sync finds little left to wait for.
+  file_.start_writeback(started_, written_ - started_);
+  started_ = written_;
 }
 
 void AppendFile::finish() {

@@ -13,7 +13,7 @@ struct NbdSourceOptions {
   // Name of the dirty bitmap to be offered; empty: all of the disk is read.
   std::string bitmap;
   // Connections that read, where the server allows several.
-  unsigned readers = 4;
+  unsigned readers = 1;
 };
 
 // Where the server can take several connections, the bitmap and the allocation
