@@ -66,7 +66,7 @@ int run(const Globals& globals, const Values& values) {
   const auto [domain, number] = repository.resolve(text(values, "point"));
   const format::Point point = domain.open_point(number);
   const auto progress = make_progress(globals);
-  const auto made = engine::restore_point(point, text(values, "disk"), target,
+  const auto made = engine::restore_point(point, texts(values, "disk"), target,
                                           options, *progress);
   if (globals.json) {
     report_json(point.manifest(), made);
@@ -84,7 +84,10 @@ Command restore_command() {
   const auto one = [](const char* name) {
     return po::value<std::string>()->value_name(name);
   };
-  options.add_options()("disk", one("DISK"), "only this disk")(
+  const auto many = [](const char* name) {
+    return po::value<std::vector<std::string>>()->value_name(name);
+  };
+  options.add_options()("disk", many("DISK"), "only this disk")(
       "format", one("FORMAT"),
       "raw or qcow2 (default: as DEST is called, else raw)")(
       "bandwidth", one("BYTES"), "read no more than this a second")(
