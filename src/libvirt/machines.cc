@@ -1,9 +1,10 @@
 #include "src/libvirt/machines.h"
 
 #include <libvirt/virterror.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <pugixml.hpp>
 #include <sstream>
 
@@ -57,6 +58,28 @@ KnownMachine describe(virDomainPtr domain, const std::string& xml) {
   return machine;
 }
 
+std::string text_of(const pugi::xml_document& document) {
+  std::ostringstream text;
+  document.save(text);
+  return text.str();
+}
+
+// What libvirt would look for on its host, and which may come later.
+std::string without_host(const pugi::xml_node& domain) {
+  pugi::xml_document document;
+  pugi::xml_node copy = document.append_copy(domain);
+  copy.remove_child("cpu");
+  pugi::xml_node devices = copy.child("devices");
+  while (devices.remove_child("hostdev")) continue;
+  std::vector<pugi::xml_node> gone;
+  for (const pugi::xml_node card : devices.children("interface")) {
+    if (std::string(card.attribute("type").as_string()) == "hostdev")
+      gone.push_back(card);
+  }
+  for (const pugi::xml_node card : gone) devices.remove_child(card);
+  return text_of(document);
+}
+
 }  // namespace
 
 std::vector<KnownMachine> known_machines(Connection& connection) {
@@ -78,26 +101,29 @@ std::vector<std::string> mac_addresses(const std::string& xml) {
   return macs_of(document.child("domain"));
 }
 
-void check_description(Connection& connection, const std::string& xml) {
+std::string check_description(Connection& connection, const std::string& xml) {
   pugi::xml_document document;
   document.load_buffer(xml.data(), xml.size());
   pugi::xml_node domain = document.child("domain");
-  // What only a machine that starts needs is no reason not to define it.
-  domain.remove_child("cpu");
-  while (domain.child("devices").remove_child("hostdev")) continue;
-  std::ostringstream text;
-  document.save(text);
   char* native = virConnectDomainXMLToNative(connection.get(), "qemu-argv",
-                                             text.str().c_str(), 0);
+                                             without_host(domain).c_str(), 0);
   if (native != nullptr) {
     take_text(native, "");
-    return;
+    return {};
   }
-  const Error error = libvirt_failure(
-      "define " + std::string(domain.child_value("name")) + " there");
   const virErrorPtr last = virGetLastError();
-  if (last != nullptr && last->code == VIR_ERR_NO_SUPPORT) return;
-  throw Error(error);
+  const std::string words = last == nullptr ? "" : last->message;
+  const std::string name = domain.child_value("name");
+  // The words may be about the start only: that is known by trying.
+  domain.child("name").text() =
+      ("backstitch-trial-" + std::to_string(::getpid())).c_str();
+  domain.remove_child("uuid");
+  const DomainHandle trial(
+      virDomainDefineXML(connection.get(), text_of(document).c_str()));
+  if (!trial) throw libvirt_failure("define " + name);
+  if (virDomainUndefineFlags(trial.get(), VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) != 0)
+    throw libvirt_failure("end a trial of the definition");
+  return words;
 }
 
 }  // namespace backstitch::engine

@@ -23,9 +23,10 @@ std::vector<KnownMachine> known_machines(Connection& connection);
 // "52:54:00:aa:bb:cc" of each network card in a description, in small letters.
 std::vector<std::string> mac_addresses(const std::string& xml);
 
-// Whether libvirt can make sense of a description with what it has there (its
-// emulators, machine types, buses). Throws what it says; devices of the host
-// are not looked at. Nothing is defined.
-void check_description(Connection& connection, const std::string& xml);
+// Whether a description can be defined with what is there (emulators, machine
+// types, buses). Throws what libvirt says when it cannot; gives it, or nothing,
+// when it can and the machine would not start. Processors and devices of the
+// host are not looked at. Nothing stays defined.
+std::string check_description(Connection& connection, const std::string& xml);
 
 }  // namespace backstitch::engine

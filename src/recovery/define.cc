@@ -131,6 +131,11 @@ class Define {
 
   // On another host there are only pools: the directory may be one's.
   void find_storage() {
+    if (!host_->local() && !request_.places.empty()) {
+      throw Error(ErrorKind::kUnsupported,
+                  "--to is for this host's files and devices; at " +
+                      connection_.uri() + " disks go to a --pool");
+    }
     if (!request_.pool.empty()) {
       pool_.emplace(connection_, request_.pool);
       return;
@@ -144,18 +149,13 @@ class Define {
       }
       return;
     }
-    if (!request_.places.empty()) {
-      throw Error(ErrorKind::kUnsupported,
-                  "--to is for this host's files and devices; at " +
-                      connection_.uri() + " disks go to a --pool");
-    }
     pool_ = StoragePool::at_directory(connection_, request_.directory);
     if (pool_) return;
     throw Error(
         ErrorKind::kUnsupported,
         "at " + connection_.uri() + " no storage pool is in " +
-            request_.directory + ": say --pool, or make one with `virsh -c " +
-            connection_.uri() + " pool-create-as backstitch dir --target " +
+            request_.directory + ": say --pool, or make one with `virsh -c '" +
+            connection_.uri() + "' pool-create-as backstitch dir --target " +
             request_.directory + "`");
   }
 
@@ -204,7 +204,9 @@ class Define {
                request_.overwrite);
     check_files();
     try {
-      check_description(connection_, description(notes_));
+      const std::string words =
+          check_description(connection_, description(notes_));
+      if (!words.empty()) notes_.push_back("it may not start: " + words);
     } catch (const Error& error) {
       if (request_.adjust) throw;
       throw Error(error.kind(), std::string(error.what()) +

@@ -104,8 +104,11 @@ class FilePlan {
         there_at(host_, disk.path) || !has_file(point_, disk.target + ".iso")) {
       return;
     }
+    const bool own = !identity_.twin && !identity_.renamed;
     add(disk.target + ".iso",
-        beside(identity_.name + "-" + disk.target + ".iso"), "", disk.target);
+        beside(own ? fs::path(disk.path).filename().string()
+                   : identity_.name + "-" + disk.target + ".iso"),
+        "", disk.target);
   }
 
   fs::path beside(const std::string& name) const {

@@ -1,5 +1,8 @@
 #include "src/recovery/define_xml.h"
 
+#include <filesystem>
+#include <utility>
+
 #include "src/recovery/session.h"
 #include "src/recovery/xml_edit.h"
 
@@ -98,8 +101,33 @@ class Disks {
   std::vector<std::string>& notes_;
 };
 
+// A file or socket that only one machine at a time can write to gets another
+// name beside the first.
+void set_port_apart(pugi::xml_node port, const std::string& name,
+                    std::vector<std::string>& notes) {
+  const std::string type = text_of(port, "type");
+  for (const auto& [element, key] :
+       {std::pair{"source", "path"}, {"log", "file"}}) {
+    pugi::xml_node node = port.child(element);
+    const std::filesystem::path before = text_of(node, key);
+    if (before.empty() || type == "pty") continue;
+    if (type != "file" && type != "unix") {
+      notes.push_back(std::string(port.name()) + ": " + before.string() +
+                      " is its original's, too");
+      continue;
+    }
+    const auto now =
+        before.parent_path() / (name + "-" + before.filename().string());
+    set_attribute(node, key, now.string());
+    // The first console only repeats the first serial port.
+    if (std::string(port.name()) != "console")
+      notes.push_back(std::string(port.name()) + ": at " + now.string());
+  }
+}
+
 // What two machines cannot both have while they run.
-void set_apart(pugi::xml_node devices, std::vector<std::string>& notes) {
+void set_apart(pugi::xml_node devices, std::vector<std::string>& notes,
+               const std::string& name) {
   for (pugi::xml_node card : devices.children("interface")) {
     remove_all(card, "mac");
     remove_all(card, "target");
@@ -113,17 +141,11 @@ void set_apart(pugi::xml_node devices, std::vector<std::string>& notes) {
     for (const char* port : {"port", "tlsPort", "websocket"})
       graphics.remove_attribute(port);
     set_attribute(graphics, "autoport", "yes");
-    notes.push_back(text_of(graphics, "type") + ": on any port that is free");
+    notes.push_back(text_of(graphics, "type") + ": at any port that is free");
   }
   for (const char* kind : {"serial", "console", "parallel"}) {
-    for (const pugi::xml_node port : devices.children(kind)) {
-      const std::string path = text_of(port.child("source"), "path");
-      if (path.empty() || text_of(port, "type") == "pty") continue;
-      const std::string note =
-          std::string(kind) + ": " + path + " is its original's, too";
-      // The first console only repeats the first serial port.
-      if (std::string(kind) != "console") notes.push_back(note);
-    }
+    for (const pugi::xml_node port : devices.children(kind))
+      set_port_apart(port, name, notes);
   }
 }
 
@@ -152,7 +174,7 @@ std::string restored_description(
   Disks(devices, machine, there, notes).change();
   for (const auto& [name, path] : machine.files)
     set_file(child_of(domain, "os"), name, path);
-  if (machine.twin) set_apart(devices, notes);
+  if (machine.twin) set_apart(devices, notes, machine.name);
   return save_text(document);
 }
 

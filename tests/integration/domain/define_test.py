@@ -146,12 +146,13 @@ class Uefi:
                     (self.copies / self.nvram.name).read_bytes(),
                     "the UEFI variables")
 
-    def start(self, known):
+    def start(self, known, prefix=""):
         """Until the guest has read its disk."""
-        self.console.write_bytes(b"")
-        self.console.chmod(0o666)
+        console = self.console.with_name(prefix + self.console.name)
+        console.write_bytes(b"")
+        console.chmod(0o666)
         self.lab.virsh("start", known)
-        wait_until(lambda: CONTENT.encode() in self.console.read_bytes(),
+        wait_until(lambda: CONTENT.encode() in console.read_bytes(),
                    "the guest shows its file", 90)
 
 
@@ -221,13 +222,12 @@ def test_a_lost_machine_comes_back_and_boots(lab):
     machine.same_variables(machine.nvram)
     check_equal(machine.tpm_state(machine.uuid).read_bytes(), machine.tpm,
                 "the TPM's state")
-    medium = storage / f"{machine.name}-sda.iso"
+    medium = storage / "seed.iso"
     check_equal(medium.read_bytes(),
                 (machine.copies / "seed.iso").read_bytes(), "the medium")
     check("Autostart:      enable" in lab.virsh("dominfo", machine.uuid).stdout,
           "autostart is not set")
-    wanted = machine.xml.replace(f"{machine.home}/seed.iso", str(medium)) \
-        .replace(str(machine.home), str(storage))
+    wanted = machine.xml.replace(str(machine.home), str(storage))
     genid = re.compile("<genid>.*</genid>")
     got = machine.dump(machine.uuid)
     check(genid.search(got)[0] != genid.search(wanted)[0],
@@ -257,23 +257,22 @@ def test_it_replaces_nothing_unasked(lab):
         restore(lab, name, storage, "--name", "a/b", code=USAGE)
         restore(lab, name, "--name", "other", code=USAGE)
         restore(lab, name, storage / "missing", "--name", "other", code=3)
-        restore(lab, name, storage, "--disk", "vdz", code=3)
+        restore(lab, name, storage, "--name", "other", "--disk", "vdz", code=3)
     check(lab.virsh("checkpoint-list", name).stdout.strip(), "no checkpoint")
     result = restore(lab, name, storage, "--name", "twin")
     lab.undo(lambda: machine.remove("twin"))
     check_equal(result["new_identity"], True, "new identity")
     xml = machine.dump("twin")
     for old in (MAC, machine.uuid, str(machine.vda), str(machine.vdb),
-                str(machine.nvram), "5917"):
+                str(machine.nvram), "5917", f"'{machine.console}'"):
         check(old not in xml, f"the twin has {old}: {xml}")
     machine.same_disks(storage / "twin-vda.qcow2", storage / "twin-vdb.raw")
     machine.same_variables(NVRAM / "twin_VARS.fd")
     check_equal(machine.tpm_state(result["uuid"]).read_bytes(), machine.tpm,
                 "the twin's TPM")
     check(not result["autostart"], "the twin starts with the host")
-    # Both at once: nothing is shared but the console's file.
     lab.virsh("start", machine.uuid, "--paused")
-    machine.start("twin")
+    machine.start("twin", "twin-")
     with Unchanged(lab, storage):
         restore(lab, name, storage, "--name", "twin", "--force", code=BUSY)
     for known in ("twin", machine.uuid):
@@ -347,7 +346,6 @@ def test_pools_devices_and_data_files(lab):
     storage = lab.directory("storage")
     words = [machine.name, "--pool", "volumes", "--name", "spread", "--to",
              f"vda={storage}/first,of=three.qcow2", "--to", f"vdb={device}"]
-    small = lab.image("small.raw", 2 * MIB, "raw")
     with Unchanged(lab, pool, storage):
         restore(lab, *words, "--to", "vdc=/dev/nothing", code=3)
         restore(lab, machine.name, "--name", "spread", "--to",
@@ -357,8 +355,8 @@ def test_pools_devices_and_data_files(lab):
         text = restore(lab, *words, code=USAGE)
         check("not empty" in text, text)
         write(lab, device, "raw", "write -z 0 64k")
-        restore(lab, machine.name, "--pool", "nothing", code=3)
-    small.unlink()
+        restore(lab, machine.name, "--name", "spread", "--pool", "nothing",
+                code=3)
     result = restore(lab, *words)
     lab.undo(lambda: lab.virsh("undefine", "spread", ok=False))
     paths = {one["disk"]: one["path"] for one in result["files"]}
@@ -467,10 +465,11 @@ def test_what_a_host_lacks(lab):
     lab.virsh("undefine", machine.name, "--checkpoints-metadata")
     for path in (emulator, lab.path / "vda.qcow2", lab.path / "vdb.qcow2"):
         path.unlink()
-    with Unchanged(lab, lab.path):
-        words = restore(lab, machine.name, lab.path, code=FAILED)
+    storage = lab.directory("storage")
+    with Unchanged(lab, storage):
+        words = restore(lab, machine.name, storage, code=FAILED)
         check("--adjust" in words, words)
-    notes = restore(lab, machine.name, lab.path, "--adjust")["notes"]
+    notes = restore(lab, machine.name, storage, "--adjust")["notes"]
     say("\n  ".join(notes))
     for word in (str(emulator), "network gone", "bridge br-gone",
                  "passed through", "/gone", "hdc: empty", "vdb: left out"):
