@@ -203,8 +203,7 @@ Qcow2Options qcow2_options_of(const format::DiskManifest& disk) {
   options.refcount_bits = number("refcount-bits");
   options.lazy_refcounts = known("lazy-refcounts") == "yes";
   options.extended_l2 = known("extended-l2") == "yes";
-  options.compression_type =
-      known("compression-type") == "zstd" ? "zstd" : "";
+  options.compression_type = known("compression-type") == "zstd" ? "zstd" : "";
   options.data_file = known("data-file");
   options.data_file_raw = known("data-file-raw") == "yes";
   return options;

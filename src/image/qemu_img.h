@@ -29,9 +29,10 @@ struct Qcow2Options {
   uint64_t refcount_bits = 0;
   bool lazy_refcounts = false;
   bool extended_l2 = false;
-  std::string compression_type;     // "zlib", "zstd"
-  std::filesystem::path data_file;  // where the guest's bytes are; empty: inside
-  bool data_file_raw = false;       // which can be read without the image
+  std::string compression_type;  // "zlib", "zstd"
+  std::filesystem::path
+      data_file;               // where the guest's bytes are; empty: inside
+  bool data_file_raw = false;  // which can be read without the image
 };
 
 struct ImageInfo {

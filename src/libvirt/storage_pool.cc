@@ -39,16 +39,16 @@ class Upload {
 
   void send(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      const int sent =
-          virStreamSend(stream_.get(),
-                        reinterpret_cast<const char*>(bytes.data()),
-                        bytes.size());
+      const int sent = virStreamSend(
+          stream_.get(), reinterpret_cast<const char*>(bytes.data()),
+          bytes.size());
       if (sent < 0) throw libvirt_failure("upload");
       bytes = bytes.subspan(static_cast<size_t>(sent));
     }
   }
   void skip(uint64_t length) {
-    if (virStreamSendHole(stream_.get(), static_cast<long long>(length), 0) != 0)
+    if (virStreamSendHole(stream_.get(), static_cast<long long>(length), 0) !=
+        0)
       throw libvirt_failure("upload");
   }
   void finish() {
@@ -89,8 +89,7 @@ class FileImage : public format::DiskImage {
 
  private:
   uint64_t seek(uint64_t offset, int what) const {
-    const off_t found =
-        ::lseek(file_.fd(), static_cast<off_t>(offset), what);
+    const off_t found = ::lseek(file_.fd(), static_cast<off_t>(offset), what);
     if (found >= 0) return std::min(static_cast<uint64_t>(found), size_);
     if (errno == ENXIO) return size_;
     throw system_error(errno, "look for data in " + file_.path().string());
@@ -109,9 +108,8 @@ std::string volume_xml(const std::string& name, uint64_t size_bytes,
       static_cast<unsigned long long>(size_bytes);
   if (is_file) {
     volume.append_child("allocation").text() = 0;
-    volume.append_child("target")
-        .append_child("format")
-        .append_attribute("type") = "raw";
+    volume.append_child("target").append_child("format").append_attribute(
+        "type") = "raw";
   }
   std::ostringstream text;
   document.save(text);
@@ -143,8 +141,9 @@ StoragePool::StoragePool(Connection& connection, PoolHandle pool)
                                         " is not active: `virsh pool-start " +
                                         name_ + "`");
   }
-  const std::string text = take_text(virStoragePoolGetXMLDesc(pool_.get(), 0),
-                                     "get the description of the pool " + name_);
+  const std::string text =
+      take_text(virStoragePoolGetXMLDesc(pool_.get(), 0),
+                "get the description of the pool " + name_);
   pugi::xml_document document;
   document.load_buffer(text.data(), text.size());
   const pugi::xml_node description = document.child("pool");
@@ -161,8 +160,8 @@ StoragePool::StoragePool(Connection& connection, PoolHandle pool)
 
 std::optional<StoragePool> StoragePool::at_directory(
     Connection& connection, const std::string& directory) {
-  PoolHandle pool(virStoragePoolLookupByTargetPath(connection.get(),
-                                                   directory.c_str()));
+  PoolHandle pool(
+      virStoragePoolLookupByTargetPath(connection.get(), directory.c_str()));
   if (!pool) return std::nullopt;
   return StoragePool(connection, std::move(pool));
 }
@@ -194,8 +193,7 @@ std::string StoragePool::path_of(const std::string& volume) const {
 std::string StoragePool::create(const std::string& volume,
                                 uint64_t size_bytes) const {
   const std::string xml = volume_xml(volume, size_bytes, holds_files_);
-  const VolumeHandle made(
-      virStorageVolCreateXML(pool_.get(), xml.c_str(), 0));
+  const VolumeHandle made(virStorageVolCreateXML(pool_.get(), xml.c_str(), 0));
   if (!made) {
     throw libvirt_failure("create the volume " + volume + " in the pool " +
                           name_);

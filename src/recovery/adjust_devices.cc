@@ -25,7 +25,8 @@ class Devices {
         notes_(notes) {}
 
   void run() {
-    for (pugi::xml_node card : devices_.children("interface")) adjust_card(card);
+    for (pugi::xml_node card : devices_.children("interface"))
+      adjust_card(card);
     leave_out("hostdev", [this](pugi::xml_node device) {
       return is_there(device) ? "" : "a device passed through";
     });
@@ -83,7 +84,8 @@ class Devices {
           virNetworkLookupByName(connection_.get(), name.c_str()));
       if (!network) missing = "network " + name;
     } else if (type == "bridge" || type == "direct") {
-      const std::string name = text_of(source, type == "bridge" ? "bridge" : "dev");
+      const std::string name =
+          text_of(source, type == "bridge" ? "bridge" : "dev");
       if (!there_at(host_, "/sys/class/net/" + name))
         missing = (type == "bridge" ? "bridge " : "interface ") + name;
     }

@@ -32,8 +32,8 @@ bool had_autostart(const format::Point& point) {
       files.end()) {
     return false;
   }
-  const auto machine = nlohmann::json::parse(point.side_file("machine.json"),
-                                             nullptr, false);
+  const auto machine =
+      nlohmann::json::parse(point.side_file("machine.json"), nullptr, false);
   return machine.is_object() && machine.value("autostart", false);
 }
 
@@ -61,10 +61,10 @@ void undefine(Connection& connection, const KnownMachine& machine,
       !has_past(domain.get())) {
     return;  // it is replaced at once
   }
-  const std::string xml = take_text(
-      virDomainGetXMLDesc(domain.get(),
-                          VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE),
-      "get the description of " + machine.name);
+  const std::string xml =
+      take_text(virDomainGetXMLDesc(domain.get(), VIR_DOMAIN_XML_INACTIVE |
+                                                      VIR_DOMAIN_XML_SECURE),
+                "get the description of " + machine.name);
   if (virDomainHasManagedSaveImage(domain.get(), 0) == 1)
     notes.emplace_back("the saved state of the machine before is gone");
   unsigned flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
@@ -97,6 +97,7 @@ class Define {
     check();
     if (request_.dry_run) return result(false);
     Undo undo;
+    make_directory(undo);
     write_disks(undo);
     check_stop();
     write_files(point_, files_, *host_, undo);
@@ -142,10 +143,11 @@ class Define {
     }
     if (host_->local()) {
       std::error_code code;
-      if (!request_.directory.empty() &&
+      if (!request_.directory.empty() && !request_.directory.ends_with('/') &&
           !fs::is_directory(request_.directory, code)) {
-        throw Error(ErrorKind::kNotFound,
-                    request_.directory + " is no directory");
+        throw Error(ErrorKind::kNotFound, request_.directory +
+                                              " is no directory; with a slash "
+                                              "at its end it is made");
       }
       return;
     }
@@ -230,6 +232,23 @@ class Define {
   }
 
   // --- Making it ---
+
+  void make_directory(Undo& undo) {
+    std::error_code code;
+    if (request_.directory.empty() || pool_ ||
+        fs::is_directory(request_.directory, code)) {
+      return;
+    }
+    const fs::path path =
+        fs::absolute(request_.directory).lexically_normal().parent_path();
+    fs::create_directories(path, code);
+    if (code)
+      throw system_error(code.value(), "create directory " + path.string());
+    undo.add([path] {
+      std::error_code ignored;
+      fs::remove(path, ignored);
+    });
+  }
 
   void write_disks(Undo& undo) {
     NewDisks made(connection_, *host_, pool_ ? &*pool_ : nullptr, request_,

@@ -45,10 +45,14 @@ class TemporaryFile {
 // What a place has to take.
 class Room {
  public:
-  void need_in(const fs::path& directory, uint64_t bytes) {
+  // The directory may be one that is yet to be made.
+  void need_in(fs::path directory, uint64_t bytes) {
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0)
-      throw system_error(errno, "write to " + directory.string());
+    while (::stat(directory.c_str(), &status) != 0) {
+      if (errno != ENOENT || !directory.has_relative_path())
+        throw system_error(errno, "write to " + directory.string());
+      directory = directory.parent_path();
+    }
     Place& place = places_[status.st_dev];
     place.directory = directory;
     place.bytes += bytes;
@@ -149,17 +153,16 @@ void NewDisks::copy(const PlacedDisk& disk, const format::DiskImage& image,
 fs::path NewDisks::hide(const fs::path& path) {
   // Whoever still writes them would hold the machine's lock.
   sweep_new_files(path);
-  files_.push_back(
-      {std::make_unique<NewFile>(path, request_.overwrite), path});
+  files_.push_back({std::make_unique<NewFile>(path, request_.overwrite), path});
   return files_.back().file->path();
 }
 
 void NewDisks::write_file(const PlacedDisk& disk,
                           const format::DiskImage& image) {
   if (disk.format == ImageFormat::kRaw) {
-    return copy(disk, image,
-                *raw_file_target(hide(disk.path), image.size(),
-                                 request_.durability));
+    return copy(
+        disk, image,
+        *raw_file_target(hide(disk.path), image.size(), request_.durability));
   }
   Qcow2Options options = disk.options;
   if (!options.data_file.empty()) {
@@ -190,9 +193,8 @@ void NewDisks::write_device(const PlacedDisk& disk,
 
 void NewDisks::create_volume(const PlacedDisk& disk, uint64_t size_bytes) {
   pool_->create(disk.volume, size_bytes);
-  undo_.add([this_pool = pool_, volume = disk.volume] {
-    this_pool->remove(volume);
-  });
+  undo_.add(
+      [this_pool = pool_, volume = disk.volume] { this_pool->remove(volume); });
 }
 
 std::string NewDisks::write_volume(const PlacedDisk& disk,

@@ -25,9 +25,9 @@ fs::path libvirt_folder(const std::string& uri, const char* system,
   if (uri.find("/session") == std::string::npos) return system;
   const char* config = std::getenv("XDG_CONFIG_HOME");
   const char* home = std::getenv("HOME");
-  return (config != nullptr ? fs::path(config)
-                            : fs::path(home != nullptr ? home : "/") /
-                                  ".config") /
+  return (config != nullptr
+              ? fs::path(config)
+              : fs::path(home != nullptr ? home : "/") / ".config") /
          own;
 }
 
@@ -65,8 +65,8 @@ class FilePlan {
     const fs::path before = domain_.nvram;
     const bool own = !identity_.twin && !identity_.renamed && !before.empty() &&
                      there_at(host_, before.parent_path());
-    const fs::path folder = libvirt_folder(
-        uri_, "/var/lib/libvirt/qemu/nvram", "libvirt/qemu/nvram");
+    const fs::path folder = libvirt_folder(uri_, "/var/lib/libvirt/qemu/nvram",
+                                           "libvirt/qemu/nvram");
     add("nvram.fd", own ? before : folder / (identity_.name + "_VARS.fd"),
         "nvram");
   }

@@ -39,8 +39,9 @@ void refuse_replacement(const KnownMachine& machine, const std::string& name,
   }
   if (overwrite) return;
   throw Error(ErrorKind::kUsage,
-              taken + ": --force replaces its definition, --name makes "
-                      "another one beside it");
+              taken +
+                  ": --force replaces its definition, --name makes "
+                  "another one beside it");
 }
 
 // Names of files, made of what the source was called.
@@ -59,8 +60,7 @@ class Names {
     const bool file = source.has_filename() &&
                       !source.string().starts_with("/dev/") &&
                       source_of(disk, "type") != "block";
-    if (!file || devices_ || own_ ||
-        !taken_.insert(source.filename()).second) {
+    if (!file || devices_ || own_ || !taken_.insert(source.filename()).second) {
       taken_.insert(own);
       return own;
     }
@@ -77,10 +77,10 @@ class Names {
 };
 
 bool is_ours(const KnownMachine& machine, const Identity& identity) {
-  return std::ranges::any_of(
-      identity.replaced, [&](const KnownMachine& replaced) {
-        return replaced.uuid == machine.uuid;
-      });
+  return std::ranges::any_of(identity.replaced,
+                             [&](const KnownMachine& replaced) {
+                               return replaced.uuid == machine.uuid;
+                             });
 }
 
 // Where the guest's bytes of a qcow2 file lie beside it.
@@ -110,13 +110,7 @@ class Placing {
     if (named != request_.places.end()) {
       placed.path = fs::absolute(named->second).lexically_normal();
       if (is_block_device(placed.path)) placed.kind = PlacedDisk::Kind::kDevice;
-      // What is below /dev and no device is a slip of the pen.
-      if (placed.kind == PlacedDisk::Kind::kFile &&
-          placed.path.starts_with("/dev/") &&
-          !placed.path.starts_with("/dev/shm/")) {
-        throw Error(ErrorKind::kNotFound,
-                    placed.path + " is no block device");
-      }
+      check_place(placed);
     } else if (pool_ != nullptr) {
       placed.kind = PlacedDisk::Kind::kVolume;
     } else if (request_.directory.empty()) {
@@ -132,17 +126,29 @@ class Placing {
     }
     const std::string name = names_.of(disk, placed.format_name());
     placed.volume = pool_ != nullptr ? name : "";
-    const std::string folder = pool_ != nullptr
-                                   ? pool_->directory()
-                                   : fs::absolute(request_.directory)
-                                         .lexically_normal()
-                                         .string();
+    const std::string folder =
+        pool_ != nullptr
+            ? pool_->directory()
+            : fs::absolute(request_.directory).lexically_normal().string();
     placed.path = (fs::path(folder) / name).string();
     place_data_file(placed, own_names_);
     return placed;
   }
 
  private:
+  static void check_place(const PlacedDisk& placed) {
+    if (placed.kind == PlacedDisk::Kind::kDevice) return;
+    // What is below /dev and no device is a slip of the pen.
+    if (placed.path.starts_with("/dev/") &&
+        !placed.path.starts_with("/dev/shm/")) {
+      throw Error(ErrorKind::kNotFound, placed.path + " is no block device");
+    }
+    const fs::path folder = fs::path(placed.path).parent_path();
+    std::error_code code;
+    if (!fs::is_directory(folder, code))
+      throw Error(ErrorKind::kNotFound, folder.string() + " is no directory");
+  }
+
   void choose_format(PlacedDisk& placed) {
     const std::string name = placed.disk->name;
     const std::string before = source_of(*placed.disk, "format");
@@ -186,12 +192,10 @@ void check_places(const DefineRequest& request,
                   const std::vector<const DiskManifest*>& disks) {
   for (const auto& [name, path] : request.places) {
     const bool known = std::ranges::any_of(
-        disks,
-        [&](const DiskManifest* disk) { return disk->name == name; });
+        disks, [&](const DiskManifest* disk) { return disk->name == name; });
     if (known) continue;
-    throw Error(ErrorKind::kUsage,
-                "--to " + name + "=" + path + ": no disk " + name +
-                    " is being restored");
+    throw Error(ErrorKind::kUsage, "--to " + name + "=" + path + ": no disk " +
+                                       name + " is being restored");
   }
 }
 
@@ -211,8 +215,8 @@ Identity choose_identity(const format::Manifest& manifest,
   if (identity.name.empty())
     identity.name = domain.name.empty() ? manifest.domain : domain.name;
   format::check_domain_name(identity.name);
-  identity.renamed = identity.name != (domain.name.empty() ? manifest.domain
-                                                           : domain.name);
+  identity.renamed =
+      identity.name != (domain.name.empty() ? manifest.domain : domain.name);
   identity.uuid = domain.uuid;
   for (const KnownMachine& machine : known) {
     const bool same_name = machine.name == identity.name;

@@ -89,9 +89,10 @@ class Disks {
                        (path.empty() ? "" : ", " + path));
       return true;
     }
-    notes_.push_back(target +
-                     (machine_.adjust ? ": left out, " : ": not restored, ") +
-                     path + " is not there");
+    notes_.push_back(
+        target + (machine_.adjust ? ": left out, " : ": not restored, and ") +
+        path + " is not there" +
+        (machine_.adjust ? "" : ": --adjust would leave it out"));
     return !machine_.adjust;
   }
 
@@ -168,8 +169,7 @@ std::string restored_description(
   domain.remove_attribute("id");
   child_of(domain, "name").text() = machine.name.c_str();
   set_uuid(domain, machine.uuid);
-  if (domain.child("genid"))
-    domain.child("genid").text() = new_uuid().c_str();
+  if (domain.child("genid")) domain.child("genid").text() = new_uuid().c_str();
   pugi::xml_node devices = child_of(domain, "devices");
   Disks(devices, machine, there, notes).change();
   for (const auto& [name, path] : machine.files)

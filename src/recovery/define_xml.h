@@ -11,7 +11,7 @@ namespace backstitch::engine {
 struct RestoredMachine {
   std::string name;
   std::string uuid;
-  bool twin = false;  // beside its original: other MAC addresses, other ports
+  bool twin = false;    // beside its original: other MAC addresses, other ports
   bool adjust = false;  // disks and media that are not there are left out
   struct Place {
     std::string path;

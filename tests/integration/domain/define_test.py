@@ -211,12 +211,14 @@ def test_a_lost_machine_comes_back_and_boots(lab):
     machine = Uefi(lab)
     storage = lab.directory("storage")
     machine.lose()
+    shutil.rmtree(storage)
     with Unchanged(lab, storage):
-        found = restore(lab, machine.name, storage, "--dry-run")
+        found = restore(lab, machine.name, f"{storage}/", "--dry-run")
+    check(not storage.exists(), "a dry run made a directory")
     check_equal([one["path"] for one in found["files"]][:2],
                 [str(storage / "system.qcow2"), str(storage / "data.img")],
                 "where it would go")
-    done = lab.backstitch("restore", machine.name, storage, "--define")
+    done = lab.backstitch("restore", machine.name, f"{storage}/", "--define")
     say(done.stdout.replace("\n", "\n  "))
     machine.same_disks(storage / "system.qcow2", storage / "data.img")
     machine.same_variables(machine.nvram)
