@@ -85,7 +85,8 @@ void adapt_network(pugi::xml_node devices, BootNetwork network) {
 
 void adapt_firmware(pugi::xml_node os, const BootMachine& machine) {
   for (const auto& [name, path] : machine.files) {
-    if (os.child(name.c_str())) set_file(os, name, path);
+    // Where libvirt chooses the firmware, nobody has named the variables.
+    if (name == "nvram" || os.child(name.c_str())) set_file(os, name, path);
   }
 }
 

@@ -58,8 +58,10 @@ class FilePlan {
   // Its own place where that is its own still, and libvirt's otherwise.
   void add_variables() {
     if (!has_file(point_, "nvram.fd")) {
-      if (!domain_.nvram.empty() && !there_at(host_, domain_.nvram))
-        notes_.push_back("its UEFI variables are not in the point");
+      const bool there =
+          !domain_.nvram.empty() && there_at(host_, domain_.nvram);
+      if ((!domain_.nvram.empty() || domain_.chosen_efi) && !there)
+        notes_.emplace_back("its UEFI variables are new: the point has none");
       return;
     }
     const fs::path before = domain_.nvram;

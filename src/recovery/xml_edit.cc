@@ -64,6 +64,11 @@ void set_file(pugi::xml_node os, const std::string& name,
   remove_all(node, "source");
   // Firmware has one type for the flash and another one for where it is.
   if (name == "nvram") node.remove_attribute("type");
+  // libvirt does not choose one any more.
+  if (name == "loader") {
+    os.remove_attribute("firmware");
+    remove_all(os, "firmware");
+  }
   node.text() = path.c_str();
 }
 

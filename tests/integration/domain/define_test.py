@@ -16,6 +16,7 @@ from lost_machine import (MAC, NVRAM, TPM, Uefi, Unchanged, domains,
                           loop_device, make_pool, plain_machine, restore, same,
                           write)
 from own_host import run_on_own_host
+from recovered import Recovered
 from remote import Sshd
 
 USAGE, BUSY, UNSUPPORTED, FAILED, INTERRUPTED = 2, 5, 6, 1, 130
@@ -157,6 +158,49 @@ def test_pools_devices_and_data_files(lab):
     restore(lab, machine.name, "--pool", "volumes", "--name", "spread",
             "--force")
     same(lab, "vdc", "qcow2", paths["vdc"])
+
+
+CHOSEN = """\
+<domain type='qemu'><name>{name}</name><memory unit='MiB'>256</memory>
+  <os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type></os>
+  <features><acpi/></features>
+  <cpu mode='custom' match='exact'><model fallback='forbid'>qemu64</model></cpu>
+  <devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+    <source file='{disk}'/><target dev='vda'/></disk></devices></domain>
+"""
+
+
+def test_firmware_that_libvirt_chooses(lab):
+    """Only a machine that runs says where its variables are."""
+    os.environ["BACKSTITCH_STATE"] = str(lab.directory("state"))
+    name = f"backstitch-test-{lab.session.name}-chosen"
+    xml = lab.path / "chosen.xml"
+    xml.write_text(CHOSEN.format(name=name, disk=lab.image("a.qcow2", MIB)),
+                   encoding="utf-8")
+
+    def remove():
+        lab.virsh("destroy", name, ok=False)
+        lab.virsh("undefine", name, "--nvram", "--checkpoints-metadata",
+                  ok=False)
+    lab.undo(remove)
+    lab.virsh("define", xml)
+    lab.virsh("start", name, "--paused")
+    lab.virsh("destroy", name)
+    variables = NVRAM / f"{name}_VARS.fd"
+    content = variables.read_bytes()[:-16] + b"left by the test"
+    variables.write_bytes(content)
+    lab.backstitch("backup", name)
+    remove()
+    check(not variables.exists(), "the variables are still there")
+    check_equal(restore(lab, name, lab.directory("storage"))["notes"], [],
+                "notes")
+    check_equal(variables.read_bytes(), content, "the UEFI variables")
+    lab.virsh("start", name, "--paused")
+    booted = Recovered(lab, f"{name}-recovered")
+    lab.backstitch("boot", name, "--storage", lab.directory("overlays"),
+                   "--start-paused")
+    path = pathlib.Path(booted.xml().findtext("os/nvram"))
+    check_equal(path.read_bytes(), content, "the variables of one booted")
 
 
 def test_of_image_files(lab):
