@@ -89,7 +89,7 @@ def test_it_replaces_nothing_unasked(lab):
                 "the twin's TPM")
     check(not result["autostart"], "the twin starts with the host")
     lab.virsh("start", machine.uuid, "--paused")
-    machine.start("twin", "twin-")
+    lab.virsh("start", "twin", "--paused")
     with Unchanged(lab, storage):
         restore(lab, name, storage, "--name", "twin", "--force", code=BUSY)
     for known in ("twin", machine.uuid):
@@ -335,7 +335,7 @@ def test_on_another_host(lab):
     machine.same_variables(machine.nvram)
     check_equal(machine.tpm_state(machine.uuid).read_bytes(), machine.tpm,
                 "the TPM's state")
-    machine.start(machine.uuid)
+    lab.virsh("start", machine.uuid, "--paused")
 
 
 run_on_own_host(globals())

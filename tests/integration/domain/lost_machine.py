@@ -138,13 +138,12 @@ class Uefi:
                     (self.copies / self.nvram.name).read_bytes(),
                     "the UEFI variables")
 
-    def start(self, known, prefix=""):
+    def start(self, known):
         """Until the guest has read its disk."""
-        console = self.console.with_name(prefix + self.console.name)
-        console.write_bytes(b"")
-        console.chmod(0o666)
+        self.console.write_bytes(b"")
+        self.console.chmod(0o666)
         self.lab.virsh("start", known)
-        wait_until(lambda: CONTENT.encode() in console.read_bytes(),
+        wait_until(lambda: CONTENT.encode() in self.console.read_bytes(),
                    "the guest shows its file", 90)
 
 
