@@ -21,7 +21,10 @@ class Host {
   // kFailed with what it wrote to stderr, kUnsupported where nothing can be
   // run.
   virtual std::string run(const Arguments& arguments,
-                          const std::string& input = "") const = 0;
+                          const std::string& input) const = 0;
+  std::string run(const Arguments& arguments) const {
+    return run(arguments, "");
+  }
   // A file of at most `limit` bytes.
   virtual std::string read_file(const std::string& path,
                                 uint64_t limit) const = 0;

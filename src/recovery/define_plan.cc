@@ -190,12 +190,15 @@ class Placing {
 
 void check_places(const DefineRequest& request,
                   const std::vector<const DiskManifest*>& disks) {
-  for (const auto& [name, path] : request.places) {
-    const bool known = std::ranges::any_of(
-        disks, [&](const DiskManifest* disk) { return disk->name == name; });
-    if (known) continue;
-    throw Error(ErrorKind::kUsage, "--to " + name + "=" + path + ": no disk " +
-                                       name + " is being restored");
+  for (const auto& place : request.places) {
+    if (std::ranges::any_of(disks, [&](const DiskManifest* disk) {
+          return disk->name == place.first;
+        })) {
+      continue;
+    }
+    throw Error(ErrorKind::kUsage, "--to " + place.first + "=" + place.second +
+                                       ": no disk " + place.first +
+                                       " is being restored");
   }
 }
 
