@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -230,8 +231,16 @@ std::string describe_status(int status) {
   return "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
-std::string run(const Arguments& arguments, const std::string& package) {
-  Process process = Process::start(arguments, package);
+std::string run(const Arguments& arguments, const std::string& package,
+                const std::string& input) {
+  File text;
+  StartOptions options;
+  if (!input.empty()) {
+    text = File(memory_file(arguments.at(0)), "the input of " + arguments[0]);
+    text.write_at(0, std::as_bytes(std::span(input)));
+    options.standard_input = text.fd();
+  }
+  Process process = Process::start(arguments, package, options);
   const int status = process.wait();
   if (status == 0) return process.standard_output();
   std::string what = process.standard_error();

@@ -73,8 +73,9 @@ class Process {
 // "exit status 1", "killed by signal 9 (Killed)".
 std::string describe_status(int status);
 
-// Runs a program to its end and gives its stdout. Failure is an Error with what
-// it wrote to stderr (kFailed).
-std::string run(const Arguments& arguments, const std::string& package);
+// Runs a program to its end, with `input` as its stdin, and gives its stdout.
+// Failure is an Error with what it wrote to stderr (kFailed).
+std::string run(const Arguments& arguments, const std::string& package,
+                const std::string& input = "");
 
 }  // namespace backstitch::engine

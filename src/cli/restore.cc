@@ -11,6 +11,7 @@
 #include "src/cli/arguments.h"
 #include "src/cli/exit_code.h"
 #include "src/cli/output.h"
+#include "src/cli/restore_define.h"
 
 namespace backstitch::cli {
 
@@ -53,7 +54,11 @@ void report_text(const std::string& label,
 }
 
 int run(const Globals& globals, const Values& values) {
+  if (flag(values, "define")) return restore_and_define(globals, values);
+  refuse_define_options(values);
   const std::string target = text(values, "dest");
+  if (target.empty())
+    throw Error(ErrorKind::kUsage, "usage: backstitch restore POINT DEST");
   engine::RestoreOptions options;
   options.format = parse_format(text(values, "format"), target);
   options.overwrite = flag(values, "force");
@@ -66,7 +71,7 @@ int run(const Globals& globals, const Values& values) {
   const auto [domain, number] = repository.resolve(text(values, "point"));
   const format::Point point = domain.open_point(number);
   const auto progress = make_progress(globals);
-  const auto made = engine::restore_point(point, text(values, "disk"), target,
+  const auto made = engine::restore_point(point, texts(values, "disk"), target,
                                           options, *progress);
   if (globals.json) {
     report_json(point.manifest(), made);
@@ -84,16 +89,21 @@ Command restore_command() {
   const auto one = [](const char* name) {
     return po::value<std::string>()->value_name(name);
   };
-  options.add_options()("disk", one("DISK"), "only this disk")(
+  const auto many = [](const char* name) {
+    return po::value<std::vector<std::string>>()->value_name(name);
+  };
+  options.add_options()("disk", many("DISK"), "only this disk")(
       "format", one("FORMAT"),
-      "raw or qcow2 (default: as DEST is called, else raw)")(
-      "bandwidth", one("BYTES"), "read no more than this a second")(
+      "raw or qcow2 (default: as DEST is called, else raw; with --define as "
+      "they were)")("bandwidth", one("BYTES"),
+                    "read no more than this a second")(
       "force,f", po::bool_switch(), "overwrite what is there")(
       "no-sync", po::bool_switch(),
       "do not wait until everything is on stable storage");
+  add_define_options(options);
   return {"restore",
-          "POINT DEST",
-          "Restore disks to a directory, a file or a block device.",
+          "POINT [DEST]",
+          "Restore disks, or all of a machine (--define).",
           options,
           {{"point", 1}, {"dest", 1}},
           run};

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "format/base/error.h"
@@ -175,8 +176,37 @@ void describe_source(const ImageInfo& image, format::DiskManifest& disk) {
   note("compat", image.compat);
   note("backing-file", image.backing_file);
   note("data-file", image.data_file);
+  note("data-file-raw", image.data_file_raw ? "yes" : "");
+  note("lazy-refcounts", image.lazy_refcounts ? "yes" : "");
+  note("extended-l2", image.extended_l2 ? "yes" : "");
+  note("compression-type", image.compression_type);
   if (image.cluster_bytes != 0)
     note("cluster-size", std::to_string(image.cluster_bytes));
+  if (image.refcount_bits != 0)
+    note("refcount-bits", std::to_string(image.refcount_bits));
+}
+
+Qcow2Options qcow2_options_of(const format::DiskManifest& disk) {
+  const auto known = [&](const char* key) {
+    const auto found = disk.source.find(key);
+    return found == disk.source.end() ? std::string() : found->second;
+  };
+  const auto number = [&](const char* key) {
+    const std::string text = known(key);
+    uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  Qcow2Options options;
+  options.compat = known("compat") == "0.10" ? "0.10" : "";
+  options.cluster_bytes = number("cluster-size");
+  options.refcount_bits = number("refcount-bits");
+  options.lazy_refcounts = known("lazy-refcounts") == "yes";
+  options.extended_l2 = known("extended-l2") == "yes";
+  options.compression_type = known("compression-type") == "zstd" ? "zstd" : "";
+  options.data_file = known("data-file");
+  options.data_file_raw = known("data-file-raw") == "yes";
+  return options;
 }
 
 std::vector<std::string> obsolete_bitmaps(const ImageInfo& image,

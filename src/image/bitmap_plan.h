@@ -68,6 +68,9 @@ std::string why_other_image(
 
 // Notes in the manifest what the image is.
 void describe_source(const ImageInfo& image, format::DiskManifest& disk);
+// How a qcow2 image was made, of what the manifest has: points of older
+// versions know less.
+Qcow2Options qcow2_options_of(const format::DiskManifest& disk);
 
 // Why an image of this kind cannot hold a dirty bitmap, in words; empty when it
 // can. The second is for who must write it there.

@@ -45,9 +45,43 @@ ImageInfo parse(const json& document) {
   const json specific = document.value("format-specific", json::object());
   const json data = specific.value("data", json::object());
   info.compat = data.value("compat", "");
+  info.refcount_bits = data.value("refcount-bits", uint64_t{0});
+  info.lazy_refcounts = data.value("lazy-refcounts", false);
+  info.extended_l2 = data.value("extended-l2", false);
+  info.compression_type = data.value("compression-type", "");
   info.data_file = data.value("data-file", "");
+  info.data_file_raw = data.value("data-file-raw", false);
   info.bitmaps = parse_bitmaps(data.value("bitmaps", json::array()));
   return info;
+}
+
+// In a list of options a comma is written twice.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == ',' ? ",," : std::string(1, c);
+  return out;
+}
+
+// What qemu-img create -o takes.
+std::string to_words(const Qcow2Options& options) {
+  std::string words;
+  const auto add = [&](const char* key, const std::string& value) {
+    if (value.empty()) return;
+    words += (words.empty() ? "" : ",") + std::string(key) + "=" + value;
+  };
+  const auto number = [](uint64_t value) {
+    return value == 0 ? "" : std::to_string(value);
+  };
+  add("compat", escaped(options.compat));
+  add("cluster_size", number(options.cluster_bytes));
+  add("refcount_bits", number(options.refcount_bits));
+  add("lazy_refcounts", options.lazy_refcounts ? "on" : "");
+  add("extended_l2", options.extended_l2 ? "on" : "");
+  add("compression_type", escaped(options.compression_type));
+  if (options.data_file.empty()) return words;
+  add("data_file", escaped(std::filesystem::absolute(options.data_file)));
+  add("data_file_raw", options.data_file_raw ? "on" : "");
+  return words;
 }
 
 Error unexpected(const json::exception& error) {
@@ -104,9 +138,22 @@ ImageInfo examine_image(const std::filesystem::path& path,
   return info;
 }
 
-void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes) {
-  run({"qemu-img", "create", "-q", "-f", "qcow2", "--",
-       std::filesystem::absolute(path).string(), std::to_string(size_bytes)},
+void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes,
+                  const Qcow2Options& options) {
+  Arguments arguments = {"qemu-img", "create", "-q", "-f", "qcow2"};
+  const std::string words = to_words(options);
+  if (!words.empty()) arguments.insert(arguments.end(), {"-o", words});
+  arguments.insert(arguments.end(),
+                   {"--", std::filesystem::absolute(path).string(),
+                    std::to_string(size_bytes)});
+  run(arguments, kQemuPackage);
+}
+
+void name_data_file(const std::filesystem::path& image,
+                    const std::filesystem::path& data_file) {
+  run({"qemu-img", "amend", "-q", "-f", "qcow2", "-o",
+       "data_file=" + escaped(std::filesystem::absolute(data_file)), "--",
+       std::filesystem::absolute(image).string()},
       kQemuPackage);
 }
 

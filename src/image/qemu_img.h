@@ -22,16 +22,35 @@ struct ImageBitmap {
   bool enabled = false;  // records writes
 };
 
+// How a qcow2 image is made. Empty, 0 and false: as qemu-img likes.
+struct Qcow2Options {
+  std::string compat;  // "0.10" (version 2), "1.1" (version 3)
+  uint64_t cluster_bytes = 0;
+  uint64_t refcount_bits = 0;
+  bool lazy_refcounts = false;
+  bool extended_l2 = false;
+  std::string compression_type;  // "zlib", "zstd"
+  std::filesystem::path
+      data_file;               // where the guest's bytes are; empty: inside
+  bool data_file_raw = false;  // which can be read without the image
+};
+
 struct ImageInfo {
   std::filesystem::path path;  // absolute
   std::string inode;           // of a file; empty: not known
   std::string format;
   uint64_t size_bytes = 0;  // as the guest sees it
-  std::string compat;       // qcow2: "0.10" (version 2), "1.1" (version 3)
+  // Of a qcow2 image, "unknown" where it cannot be looked at.
+  std::string compat;
   uint64_t cluster_bytes = 0;
+  uint64_t refcount_bits = 0;
+  bool lazy_refcounts = false;
+  bool extended_l2 = false;
+  std::string compression_type;
   bool encrypted = false;
   std::string backing_file;
   std::string data_file;
+  bool data_file_raw = false;
   std::vector<ImageBitmap> bitmaps;
 
   const ImageBitmap* bitmap(const std::string& name) const;
@@ -48,8 +67,13 @@ std::vector<ImageInfo> examine_chain(const ImageInfo& image);
 // The same from qemu-img's JSON. Throws kFailed on what is no such document.
 ImageInfo parse_image_info(const std::string& text);
 
-// Replaces the file by an empty image.
-void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes);
+// Replaces the file, and the data file where there is one, by an empty image.
+void create_qcow2(const std::filesystem::path& path, uint64_t size_bytes,
+                  const Qcow2Options& options = {});
+// Lets the image find its data file at another place from now on; the file is
+// moved by the caller, afterwards.
+void name_data_file(const std::filesystem::path& image,
+                    const std::filesystem::path& data_file);
 
 // A new qcow2 over a backing file, of its size.
 void create_overlay(const std::filesystem::path& path,

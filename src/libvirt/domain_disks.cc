@@ -5,12 +5,10 @@
 #include <algorithm>
 
 #include "format/base/error.h"
+#include "src/libvirt/storage_pool.h"
 
 namespace backstitch::engine {
 namespace {
-
-using PoolHandle = LibvirtHandle<virStoragePool, virStoragePoolFree>;
-using VolumeHandle = LibvirtHandle<virStorageVol, virStorageVolFree>;
 
 bool names(const std::vector<std::string>& list, const std::string& target) {
   return std::ranges::find(list, target) != list.end();

@@ -58,6 +58,10 @@ bool has_tpm(const pugi::xml_node& devices) {
 
 }  // namespace
 
+std::string chosen_nvram(const std::string& machine) {
+  return "/var/lib/libvirt/qemu/nvram/" + machine + "_VARS.fd";
+}
+
 DomainXml parse_domain_xml(const std::string& text) {
   pugi::xml_document document;
   const auto result = document.load_buffer(text.data(), text.size());
@@ -71,6 +75,7 @@ DomainXml parse_domain_xml(const std::string& text) {
   parsed.name = domain.child_value("name");
   parsed.uuid = domain.child_value("uuid");
   const pugi::xml_node os = domain.child("os");
+  parsed.chosen_efi = attribute(os, "firmware") == "efi";
   parsed.loader = os.child_value("loader");
   parsed.nvram = os.child_value("nvram");
   if (parsed.nvram.empty())

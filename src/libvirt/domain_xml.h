@@ -30,6 +30,7 @@ struct DomainXml {
   std::vector<DomainDisk> disks;
   std::string loader;  // paths; empty: none
   std::string nvram;
+  bool chosen_efi = false;  // UEFI firmware that libvirt chooses at the start
   std::string kernel;
   std::string initrd;
   bool has_tpm = false;    // an emulated one
@@ -37,6 +38,10 @@ struct DomainXml {
   // Whom the machine's process runs as, "+64055:+121"; live only.
   std::string dac_label;
 };
+
+// Where libvirt keeps UEFI variables that nobody has named a place for; of the
+// system's machines.
+std::string chosen_nvram(const std::string& machine);
 
 // Throws kFailed on what is no domain description.
 DomainXml parse_domain_xml(const std::string& text);

@@ -23,8 +23,9 @@ class LocalTunnel : public Host::Tunnel {
 class LocalHost : public Host {
  public:
   bool local() const override { return true; }
-  std::string run(const Arguments& arguments) const override {
-    return engine::run(arguments, arguments.at(0));
+  std::string run(const Arguments& arguments,
+                  const std::string& input) const override {
+    return engine::run(arguments, arguments.at(0), input);
   }
   std::string read_file(const std::string& path,
                         uint64_t limit) const override {
@@ -44,7 +45,9 @@ class LocalHost : public Host {
 class FarHost : public Host {
  public:
   explicit FarHost(std::string uri) : uri_(std::move(uri)) {}
-  std::string run(const Arguments&) const override { throw out_of_reach(); }
+  std::string run(const Arguments&, const std::string&) const override {
+    throw out_of_reach();
+  }
   std::string read_file(const std::string&, uint64_t) const override {
     throw out_of_reach();
   }
@@ -64,7 +67,32 @@ class FarHost : public Host {
   const std::string uri_;
 };
 
+// The part that is written first is nobody's: one that was left by a host that
+// went down is overwritten.
+constexpr char kWriteFile[] =
+    "umask 066; part=\"$1.backstitch\"; mkdir -p -- \"${1%/*}\" && "
+    "cat >\"$part\" && sync -- \"$part\" && mv -f -- \"$part\" \"$1\" && exit;"
+    "rm -f -- \"$part\"; exit 1";
+
 }  // namespace
+
+bool exists_at(const Host& host, const std::string& path) {
+  return !host.run({"sh", "-c", "test ! -e \"$1\" || echo yes", "sh", path})
+              .empty();
+}
+
+void write_file_at(const Host& host, const std::string& path,
+                   const std::string& content) {
+  try {
+    host.run({"sh", "-c", kWriteFile, "sh", path}, content);
+  } catch (const Error& error) {
+    throw add_context(error, "cannot write " + path);
+  }
+}
+
+void remove_file_at(const Host& host, const std::string& path) {
+  host.run({"rm", "-f", "--", path});
+}
 
 UriParts parse_uri(const std::string& uri) {
   UriParts parts;

@@ -17,9 +17,14 @@ class Host {
   virtual ~Host() = default;
 
   virtual bool local() const { return false; }
-  // Runs a program there and gives its stdout. Throws kFailed with what it
-  // wrote to stderr, kUnsupported where nothing can be run.
-  virtual std::string run(const Arguments& arguments) const = 0;
+  // Runs a program there with `input` as its stdin and gives its stdout. Throws
+  // kFailed with what it wrote to stderr, kUnsupported where nothing can be
+  // run.
+  virtual std::string run(const Arguments& arguments,
+                          const std::string& input) const = 0;
+  std::string run(const Arguments& arguments) const {
+    return run(arguments, "");
+  }
   // A file of at most `limit` bytes.
   virtual std::string read_file(const std::string& path,
                                 uint64_t limit) const = 0;
@@ -34,6 +39,14 @@ class Host {
   };
   virtual std::unique_ptr<Tunnel> reach(const std::string& socket) const = 0;
 };
+
+// Whether something has that name there.
+bool exists_at(const Host& host, const std::string& path);
+// Writes a file there, whole or not at all, in place of what was there. It is
+// its owner's only; directories that it needs can be passed by everyone.
+void write_file_at(const Host& host, const std::string& path,
+                   const std::string& content);
+void remove_file_at(const Host& host, const std::string& path);
 
 // From the URI: local, over ssh, or a host where nothing but libvirt can be
 // reached (TLS, TCP).

@@ -94,6 +94,18 @@ class SideFiles {
                          error.what());
     }
   }
+  // Where libvirt chooses the firmware, it says where the variables are only
+  // while the machine runs. One that never ran has none.
+  void fetch_variables(const DomainXml& xml) {
+    if (!xml.nvram.empty() || !xml.chosen_efi)
+      return fetch("nvram.fd", xml.nvram);
+    const std::string path = chosen_nvram(xml.name);
+    try {
+      if (exists_at(host_, path)) fetch("nvram.fd", path);
+    } catch (const Error& error) {
+      missing_.push_back(std::string("nvram.fd is not saved: ") + error.what());
+    }
+  }
   // Large ones are installation media, which nobody misses.
   void fetch_medium(const DomainDisk& disk) {
     if (disk.device != "cdrom" || disk.type != "file" || disk.path.empty())
@@ -141,7 +153,7 @@ std::vector<std::string> add_side_files(format::PointWriter& writer,
   files.add("domain.xml", descriptions.inactive);
   files.add("domain-live.xml", descriptions.live);
   files.add("machine.json", machine_json(guest, xml));
-  files.fetch("nvram.fd", xml.nvram);
+  files.fetch_variables(xml);
   files.fetch("loader.fd", xml.loader);
   files.fetch("kernel", xml.kernel);
   files.fetch("initrd", xml.initrd);

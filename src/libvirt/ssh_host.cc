@@ -131,19 +131,20 @@ class SshHost : public Host {
     });
   }
 
-  std::string run(const Arguments& arguments) const override {
+  std::string run(const Arguments& arguments,
+                  const std::string& input) const override {
     std::string command;
     for (const std::string& argument : arguments)
       command += (command.empty() ? "" : " ") + quoted(argument);
     Arguments ssh = ssh_;
     ssh.insert(ssh.end(),
                {"-S", shared_->socket(), "--", destination_, command});
-    return engine::run(ssh, kSshPackage);
+    return engine::run(ssh, kSshPackage, input);
   }
   std::string read_file(const std::string& path,
                         uint64_t limit) const override {
     std::string text =
-        run({"head", "-c", std::to_string(limit + 1), "--", path});
+        run({"head", "-c", std::to_string(limit + 1), "--", path}, "");
     if (text.size() > limit) {
       throw Error(ErrorKind::kFailed,
                   path + " is larger than " + std::to_string(limit) + " bytes");
@@ -152,7 +153,7 @@ class SshHost : public Host {
   }
   uint64_t free_bytes(const std::string& directory) const override {
     const std::string text =
-        run({"stat", "--file-system", "--format=%a %S", "--", directory});
+        run({"stat", "--file-system", "--format=%a %S", "--", directory}, "");
     size_t used = 0;
     const uint64_t blocks = std::stoull(text, &used);
     return blocks * std::stoull(text.substr(used));

@@ -3,56 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <pugixml.hpp>
-#include <sstream>
 
-#include "format/base/error.h"
+#include "src/recovery/xml_edit.h"
 
 namespace backstitch::engine {
 namespace {
-
-pugi::xml_node load(pugi::xml_document& document, const std::string& xml) {
-  const auto result = document.load_buffer(xml.data(), xml.size());
-  const pugi::xml_node domain = document.child("domain");
-  if (!result || !domain) {
-    throw Error(ErrorKind::kFailed,
-                "the point's domain.xml is no description of a domain");
-  }
-  return domain;
-}
-
-std::string save(const pugi::xml_document& document) {
-  std::ostringstream text;
-  document.save(text, "  ");
-  return text.str();
-}
-
-pugi::xml_node child_of(pugi::xml_node parent, const char* name) {
-  const pugi::xml_node known = parent.child(name);
-  return known ? known : parent.append_child(name);
-}
-
-void set(pugi::xml_node node, const char* name, const std::string& value) {
-  pugi::xml_attribute attribute = node.attribute(name);
-  if (!attribute) attribute = node.append_attribute(name);
-  attribute = value.c_str();
-}
-
-void remove_all(pugi::xml_node parent, const char* name) {
-  while (parent.remove_child(name)) continue;
-}
-
-// The disk becomes a file; who it is to the guest (target, serial, address,
-// boot order) stays.
-void place_disk(pugi::xml_node disk, const std::string& path,
-                const std::string& format) {
-  set(disk, "type", "file");
-  set(child_of(disk, "driver"), "name", "qemu");
-  set(disk.child("driver"), "type", format);
-  for (const char* stale : {"source", "backingStore", "mirror", "auth"})
-    remove_all(disk, stale);
-  disk.append_child("source").append_attribute("file") = path.c_str();
-}
 
 void adapt_disks(pugi::xml_node devices, const BootMachine& machine,
                  std::vector<std::string>& notes) {
@@ -69,7 +24,7 @@ void adapt_disks(pugi::xml_node devices, const BootMachine& machine,
         notes.push_back(target + ": the " + device + " is empty now");
       remove_all(disk, "source");
       remove_all(disk, "backingStore");
-      set(disk, "type", "file");
+      set_attribute(disk, "type", "file");
     } else {
       notes.push_back(target + ": left out, the point does not have it");
       gone.push_back(disk);
@@ -98,7 +53,7 @@ void adapt_consoles(pugi::xml_node devices) {
     for (pugi::xml_node port : devices.children(kind)) {
       const std::string type = port.attribute("type").as_string();
       if (type == "pty") continue;
-      set(port, "type", "pty");
+      set_attribute(port, "type", "pty");
       remove_all(port, "source");
       remove_all(port, "protocol");
       remove_all(port, "log");
@@ -109,7 +64,7 @@ void adapt_consoles(pugi::xml_node devices) {
   for (pugi::xml_node graphics : devices.children("graphics")) {
     if (!graphics.attribute("port")) continue;
     graphics.remove_attribute("port");
-    set(graphics, "autoport", "yes");
+    set_attribute(graphics, "autoport", "yes");
   }
 }
 
@@ -120,7 +75,7 @@ void adapt_network(pugi::xml_node devices, BootNetwork network) {
     return;
   }
   for (pugi::xml_node card : devices.children("interface")) {
-    set(card, "type", "user");
+    set_attribute(card, "type", "user");
     for (const char* stale : {"mac", "source", "target", "virtualport", "link",
                               "filterref", "vlan", "backend", "bandwidth"})
       remove_all(card, stale);
@@ -130,26 +85,16 @@ void adapt_network(pugi::xml_node devices, BootNetwork network) {
 
 void adapt_firmware(pugi::xml_node os, const BootMachine& machine) {
   for (const auto& [name, path] : machine.files) {
-    pugi::xml_node node = os.child(name.c_str());
-    if (!node) continue;
-    remove_all(node, "source");
-    node.text() = path.c_str();
+    // Where libvirt chooses the firmware, nobody has named the variables.
+    if (name == "nvram" || os.child(name.c_str())) set_file(os, name, path);
   }
-}
-
-void set_emulated(pugi::xml_node domain) {
-  set(domain, "type", "qemu");
-  // A processor that only the old host has.
-  const std::string mode = domain.child("cpu").attribute("mode").as_string();
-  if (mode == "host-passthrough" || mode == "host-model" || mode == "maximum")
-    domain.remove_child("cpu");
 }
 
 void set_resources(pugi::xml_node domain, const BootMachine& machine) {
   if (machine.memory_bytes != 0) {
     for (const char* name : {"memory", "currentMemory"}) {
       pugi::xml_node node = child_of(domain, name);
-      set(node, "unit", "b");
+      set_attribute(node, "unit", "b");
       node.text() = static_cast<unsigned long long>(machine.memory_bytes);
     }
     remove_all(domain, "maxMemory");
@@ -189,7 +134,7 @@ std::string adapt_description(const std::string& xml,
                               const BootMachine& machine,
                               std::vector<std::string>& notes) {
   pugi::xml_document document;
-  pugi::xml_node domain = load(document, xml);
+  pugi::xml_node domain = load_domain(document, xml);
   child_of(domain, "name").text() = machine.name.c_str();
   child_of(domain, "uuid").text() = machine.uuid.c_str();
   domain.remove_attribute("id");
@@ -209,12 +154,12 @@ std::string adapt_description(const std::string& xml,
   adapt_firmware(domain.child("os"), machine);
   set_resources(domain, machine);
   if (machine.emulate) set_emulated(domain);
-  return save(document);
+  return save_text(document);
 }
 
 std::string description_now(const Session& session) {
   pugi::xml_document document;
-  pugi::xml_node domain = load(document, session.xml);
+  pugi::xml_node domain = load_domain(document, session.xml);
   for (pugi::xml_node disk : domain.child("devices").children("disk")) {
     const std::string target =
         disk.child("target").attribute("dev").as_string();
@@ -230,24 +175,24 @@ std::string description_now(const Session& session) {
       add_backing(disk, known->image, "raw", false);
     }
   }
-  return save(document);
+  return save_text(document);
 }
 
 std::string with_disk_at(const std::string& xml, const std::string& target,
                          const std::string& path, const std::string& format) {
   pugi::xml_document document;
-  pugi::xml_node domain = load(document, xml);
+  pugi::xml_node domain = load_domain(document, xml);
   for (pugi::xml_node disk : domain.child("devices").children("disk")) {
     if (disk.child("target").attribute("dev").as_string() == target)
       place_disk(disk, path, format);
   }
-  return save(document);
+  return save_text(document);
 }
 
 std::string emulated(const std::string& xml) {
   pugi::xml_document document;
-  set_emulated(load(document, xml));
-  return save(document);
+  set_emulated(load_domain(document, xml));
+  return save_text(document);
 }
 
 }  // namespace backstitch::engine

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "format/base/bytes.h"
+#include "src/image/qemu_img.h"
 
 namespace backstitch::engine {
 
@@ -44,6 +45,7 @@ std::unique_ptr<ImageTarget> block_device_target(
 // the calling thread must outlive the target.
 std::unique_ptr<ImageTarget> qcow2_target(const std::filesystem::path& path,
                                           uint64_t size_bytes,
-                                          Durability durability);
+                                          Durability durability,
+                                          const Qcow2Options& options = {});
 
 }  // namespace backstitch::engine

@@ -31,8 +31,9 @@ class NbdWriter : public TargetWriter {
 
 class Qcow2Target : public ImageTarget {
  public:
-  Qcow2Target(const fs::path& path, Durability durability)
+  Qcow2Target(const fs::path& path, fs::path data_file, Durability durability)
       : path_(path),
+        data_file_(std::move(data_file)),
         durability_(durability),
         server_(path, {.format = "qcow2", .bitmap = "", .writable = true}) {}
 
@@ -43,7 +44,9 @@ class Qcow2Target : public ImageTarget {
   void finish() override {
     flush();
     server_.finish();
-    if (durability_ == Durability::kSynced) File::open(path_, O_RDONLY).sync();
+    if (durability_ != Durability::kSynced) return;
+    if (!data_file_.empty()) File::open(data_file_, O_RDONLY).sync();
+    File::open(path_, O_RDONLY).sync();
   }
 
  private:
@@ -56,6 +59,7 @@ class Qcow2Target : public ImageTarget {
   }
 
   const fs::path path_;
+  const fs::path data_file_;  // empty: none
   const Durability durability_;
   QemuNbd server_;
 };
@@ -64,9 +68,10 @@ class Qcow2Target : public ImageTarget {
 
 std::unique_ptr<ImageTarget> qcow2_target(const fs::path& path,
                                           uint64_t size_bytes,
-                                          Durability durability) {
-  create_qcow2(path, size_bytes);
-  return std::make_unique<Qcow2Target>(path, durability);
+                                          Durability durability,
+                                          const Qcow2Options& options) {
+  create_qcow2(path, size_bytes, options);
+  return std::make_unique<Qcow2Target>(path, options.data_file, durability);
 }
 
 }  // namespace backstitch::engine

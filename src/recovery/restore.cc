@@ -3,13 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "format/base/error.h"
 #include "format/base/file.h"
 #include "format/repository/names.h"
 #include "src/image/image_lock.h"
-#include "src/nbd/throttle.h"
 #include "src/recovery/image_copy.h"
 #include "src/recovery/new_file.h"
+#include "src/recovery/throttled_image.h"
 
 namespace backstitch::engine {
 namespace {
@@ -17,35 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using format::DiskImage;
 using format::DiskManifest;
-
-// An image that is read at no more than a given rate.
-class ThrottledImage : public DiskImage {
- public:
-  ThrottledImage(const DiskImage& image, uint64_t bytes_per_second)
-      : image_(image), limit_(bytes_per_second) {}
-
-  uint64_t size() const override { return image_.size(); }
-  void read_at(uint64_t offset, std::span<std::byte> out) const override {
-    limit_.wait_for(out.size());
-    image_.read_at(offset, out);
-  }
-  uint64_t next_data(uint64_t offset) const override {
-    return image_.next_data(offset);
-  }
-  uint64_t next_hole(uint64_t offset) const override {
-    return image_.next_hole(offset);
-  }
-  uint64_t data_bytes() const override { return image_.data_bytes(); }
-
- private:
-  const DiskImage& image_;
-  mutable RateLimit limit_;
-};
-
-bool is_block_device(const fs::path& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
-}
 
 void restore_device(const DiskImage& image, const fs::path& device,
                     const RestoreOptions& options, Progress& progress) {
@@ -78,20 +51,6 @@ void restore_file(const DiskImage& image, const fs::path& path,
 
 const char* suffix(ImageFormat format) {
   return format == ImageFormat::kQcow2 ? ".qcow2" : ".raw";
-}
-
-std::vector<const DiskManifest*> choose_disks(const format::Manifest& manifest,
-                                              const std::string& disk) {
-  std::vector<const DiskManifest*> disks;
-  for (const DiskManifest& one : manifest.disks) {
-    if (disk.empty() || one.name == disk) disks.push_back(&one);
-  }
-  if (disks.empty()) {
-    throw Error(ErrorKind::kNotFound, format::printable(manifest.domain) + "@" +
-                                          std::to_string(manifest.point) +
-                                          " has no disk " + disk);
-  }
-  return disks;
 }
 
 // A directory, as which files; checked before anything is written.
@@ -138,6 +97,27 @@ class IntoDirectory {
 
 }  // namespace
 
+std::vector<const DiskManifest*> disks_named(
+    const format::Manifest& manifest, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (manifest.disk(name) != nullptr) continue;
+    throw Error(ErrorKind::kNotFound, format::printable(manifest.domain) + "@" +
+                                          std::to_string(manifest.point) +
+                                          " has no disk " + name);
+  }
+  std::vector<const DiskManifest*> disks;
+  for (const DiskManifest& disk : manifest.disks) {
+    if (names.empty() || std::ranges::find(names, disk.name) != names.end())
+      disks.push_back(&disk);
+  }
+  return disks;
+}
+
+bool is_block_device(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 void restore_image(const DiskImage& image, const std::string& label,
                    const fs::path& target, const RestoreOptions& options,
                    Progress& progress) {
@@ -157,11 +137,11 @@ void restore_image(const DiskImage& image, const std::string& label,
 }
 
 std::vector<RestoredFile> restore_point(const format::Point& point,
-                                        const std::string& disk,
+                                        const std::vector<std::string>& names,
                                         const fs::path& target,
                                         const RestoreOptions& options,
                                         Progress& progress) {
-  const auto disks = choose_disks(point.manifest(), disk);
+  const auto disks = disks_named(point.manifest(), names);
   const auto caches = std::make_shared<format::Caches>();
   std::vector<RestoredFile> made;
   const auto restore_one = [&](const DiskManifest& one, const fs::path& path) {
@@ -171,10 +151,10 @@ std::vector<RestoredFile> restore_point(const format::Point& point,
   };
   if (fs::is_directory(target) || !target.has_filename()) {
     const IntoDirectory directory(point, target, options);
-    directory.check(disks, disk.empty());
+    directory.check(disks, names.empty());
     for (const DiskManifest* one : disks)
       restore_one(*one, directory.disk_path(*one));
-    if (disk.empty()) directory.write_files(made);
+    if (names.empty()) directory.write_files(made);
     return made;
   }
   if (disks.size() > 1) {

@@ -36,13 +36,20 @@ struct RestoredFile {
   uint64_t size_bytes = 0;
 };
 
-// All disks of a point, or the one called `disk`, to `target`: a directory (as
-// vda.raw or vda.qcow2, with the side files unless one disk was named), or, for
+bool is_block_device(const std::filesystem::path& path);
+
+// The disks of those names, or all where none is named, in the point's order.
+// Throws kNotFound.
+std::vector<const format::DiskManifest*> disks_named(
+    const format::Manifest& manifest, const std::vector<std::string>& names);
+
+// All disks of a point, or those of these names, to `target`: a directory (as
+// vda.raw or vda.qcow2, with the side files unless disks were named), or, for
 // one disk, a file or a block device. A directory that is not there is made
 // when `target` ends with a slash. Throws kUsage when several disks have one
 // target.
 std::vector<RestoredFile> restore_point(const format::Point& point,
-                                        const std::string& disk,
+                                        const std::vector<std::string>& names,
                                         const std::filesystem::path& target,
                                         const RestoreOptions& options,
                                         Progress& progress);

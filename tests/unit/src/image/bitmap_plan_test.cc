@@ -183,5 +183,27 @@ TEST(ImageInfo, IsReadFromJson) {
     EXPECT_THROW(parse_image_info(bad), Error) << bad;
 }
 
+TEST(Qcow2Options, ComeBackFromTheManifest) {
+  const ImageInfo info = parse_image_info(R"({
+    "virtual-size": 67108864, "filename": "a.qcow2", "cluster-size": 131072,
+    "format": "qcow2", "format-specific": {"type": "qcow2", "data": {
+      "compat": "1.1", "compression-type": "zstd", "lazy-refcounts": true,
+      "refcount-bits": 32, "extended-l2": true, "data-file": "/d/a,b.raw",
+      "data-file-raw": true}}})");
+  format::DiskManifest disk;
+  describe_source(info, disk);
+  const Qcow2Options options = qcow2_options_of(disk);
+  EXPECT_EQ(options.cluster_bytes, 131072U);
+  EXPECT_EQ(options.refcount_bits, 32U);
+  EXPECT_EQ(options.compression_type, "zstd");
+  EXPECT_TRUE(options.lazy_refcounts && options.extended_l2);
+  EXPECT_EQ(options.data_file, "/d/a,b.raw");
+  EXPECT_TRUE(options.data_file_raw);
+  // A manifest of an older version, or one that says something strange.
+  disk.source = {{"compat", "0.10"}, {"cluster-size", "many"}};
+  EXPECT_EQ(qcow2_options_of(disk).compat, "0.10");
+  EXPECT_EQ(qcow2_options_of(disk).cluster_bytes, 0U);
+}
+
 }  // namespace
 }  // namespace backstitch::engine

@@ -108,7 +108,15 @@ TEST(ImageCopy, CoversEveryByteOnce) {
 
 class RestoreImageTest : public ::testing::Test {
  protected:
-  RestoreImageTest() : random_(1), image_(random_) {}
+  RestoreImageTest() : random_(1), image_(with_data(random_)) {}
+
+  // One of which something is read.
+  static MemoryImage with_data(Random& random) {
+    while (true) {
+      MemoryImage image(random);
+      if (image.next_data(0) < image.size()) return image;
+    }
+  }
 
   void restore(bool overwrite = false) {
     Progress progress;
