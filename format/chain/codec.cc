@@ -1,10 +1,9 @@
 #include "format/chain/codec.h"
 
-#include <zstd.h>
-
 #include <charconv>
 
 #include "format/base/error.h"
+#include "format/chain/zstd_level.h"
 
 namespace backstitch::format {
 namespace {
@@ -37,6 +36,11 @@ constexpr int kFastHashLog = 11;
 Error bad_chunk(const char* why) { return Error(ErrorKind::kDamaged, why); }
 
 }  // namespace
+
+void set_level(ZSTD_CCtx* context, int level) {
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  if (level < 0) ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, kFastHashLog);
+}
 
 Compression Compression::parse(const std::string& text) {
   if (text == "none") return {false, 0};
@@ -71,11 +75,7 @@ ChunkEncoder::ChunkEncoder(Compression compression) {
   state_ = std::make_unique<State>();
   state_->context.reset(ZSTD_createCCtx());
   if (!state_->context) throw std::bad_alloc();
-  ZSTD_CCtx_setParameter(state_->context.get(), ZSTD_c_compressionLevel,
-                         compression.level);
-  if (compression.level < 0) {
-    ZSTD_CCtx_setParameter(state_->context.get(), ZSTD_c_hashLog, kFastHashLog);
-  }
+  set_level(state_->context.get(), compression.level);
 }
 
 ChunkEncoder::ChunkEncoder(ChunkEncoder&&) noexcept = default;

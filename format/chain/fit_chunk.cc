@@ -1,10 +1,9 @@
 #include "format/chain/fit_chunk.h"
 
-#include <zstd.h>
-
 #include <array>
 
 #include "format/base/error.h"
+#include "format/chain/zstd_level.h"
 
 namespace backstitch::format {
 namespace {
@@ -28,12 +27,12 @@ struct Variant {
 constexpr std::array<Variant, 4> kVariants = {
     {{true, false, 0}, {false, false, -1}, {false, true, 3}, {true, true, 4}}};
 // From what is quick to what is short.
-constexpr std::array<int, 5> kLevels = {-1, 3, 9, 15, 19};
+constexpr std::array<int, 5> kLevels = {-2, 3, 9, 15, 19};
 
 Bytes compress(ZSTD_CCtx* context, ByteView content, int level,
                Variant variant) {
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  set_level(context, level);
   ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag,
                          variant.content_size ? 1 : 0);
   ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag,
