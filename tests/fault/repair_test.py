@@ -222,7 +222,12 @@ def check_image(lab, make_repository, chance):
                 text = b" ".join(chance.choices(words, k=9000))
                 file.write(text[:65536])
         file.write(b"a tail that fills no chunk")
-    for compression in ("zstd:9", "zstd:-5", "none"):
+    qcow2 = os.path.join(folder, "vda.qcow2")
+    injection.must(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", image,
+                    qcow2])
+    for compression, live, kind in (("zstd:9", image, "raw"),
+                                    ("zstd:-5", qcow2, "qcow2"),
+                                    ("none", qcow2, "qcow2")):
         repository = os.path.join(folder, compression)
         injection.must([make_repository, repository, "vm", "--compression",
                         compression, f"vda={image}"])
@@ -233,8 +238,8 @@ def check_image(lab, make_repository, chance):
             file.seek(4096 if chance.random() < 0.5 else size // 2)
             file.write(bytes(size // 3))
         injection.must(["backstitch", "-q", "-r", repository, "repair", "vm",
-                        "--from-image", f"vda={image}", "--format",
-                        "vda=raw"])
+                        "--from-image", f"vda={live}", "--format",
+                        f"vda={kind}"])
         if lab_verify(repository) != 0:
             injection.fail(f"{compression}: the image did not mend it")
         if trees.files_of(repository) != truth:
