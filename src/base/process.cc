@@ -84,6 +84,11 @@ Launch prepare(const Arguments& arguments, const std::string& package,
     if (std::strncmp(*entry, "LISTEN_", 7) != 0)
       launch.environment_text.emplace_back(*entry);
   }
+  for (const std::string& entry : options.environment) {
+    const std::string name = entry.substr(0, entry.find('='));
+    if (std::getenv(name.c_str()) == nullptr)
+      launch.environment_text.push_back(entry);
+  }
   if (options.listen_fd >= 0) {
     launch.environment_text.emplace_back("LISTEN_FDS=1");
     launch.environment_text.push_back(kListenPid + std::string(16, '\0'));

@@ -31,6 +31,8 @@ struct StartOptions {
   // What it writes to stderr goes to ours as it comes: for a program that is
   // meant to be watched.
   bool share_stderr = false;
+  // "NAME=VALUE", where our own environment has no such name.
+  std::vector<std::string> environment = {};
 };
 
 // A running child. Move-only; a child that is still running when its owner goes

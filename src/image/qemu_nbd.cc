@@ -41,6 +41,12 @@ Fd listen_at(const fs::path& path) {
   return fd;
 }
 
+// Each request has a buffer of its own. malloc would give every one back to the
+// kernel at once, and fault all of its pages in again for the next: a third of
+// the time that a restore takes.
+const std::vector<std::string> kKeepMemory = {
+    "MALLOC_MMAP_THRESHOLD_=33554432", "MALLOC_TRIM_THRESHOLD_=268435456"};
+
 Arguments command_line(const fs::path& image, const QemuNbdOptions& options) {
   Arguments arguments = {"qemu-nbd", "--persistent",
                          "--shared=" + std::to_string(QemuNbd::kConnections),
@@ -63,9 +69,10 @@ QemuNbd::QemuNbd(const fs::path& image, const QemuNbdOptions& options)
   socket_ = directory_ / "nbd";
   try {
     const Fd listening = listen_at(socket_);
-    process_.emplace(
-        Process::start(command_line(image, options), kQemuPackage,
-                       {.die_with_us = true, .listen_fd = listening.get()}));
+    process_.emplace(Process::start(command_line(image, options), kQemuPackage,
+                                    {.die_with_us = true,
+                                     .listen_fd = listening.get(),
+                                     .environment = kKeepMemory}));
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(directory_, ignored);
