@@ -85,8 +85,9 @@ void run_threads(unsigned threads, FirstFailure& failure,
 
 void copy_image(const format::DiskImage& image, ImageTarget& target,
                 Progress& progress, unsigned threads) {
+  // Twice as many as there are cores: one decodes while another's write waits.
   if (threads == 0)
-    threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+    threads = std::clamp(2 * std::thread::hardware_concurrency(), 1U, 8U);
   Synchronized<Cutter> cutter{Cutter(image)};
   FirstFailure failure;
   const std::stop_token stop = failure.token();
