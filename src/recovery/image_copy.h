@@ -7,8 +7,8 @@
 
 namespace backstitch::engine {
 
-// In parallel, one thread a core (`threads` 0), what is data only; the rest is
-// skipped. Does not finish the target. The first failure stops all and is
+// In parallel (`threads` 0: as many as serve best), what is data only; the rest
+// is skipped. Does not finish the target. The first failure stops all and is
 // thrown; so is kInterrupted. Reports the bytes of data to `progress`.
 void copy_image(const format::DiskImage& image, ImageTarget& target,
                 Progress& progress, unsigned threads = 0);
