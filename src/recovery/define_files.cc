@@ -98,7 +98,8 @@ class FilePlan {
       any = true;
     }
     if (!any)
-      notes_.push_back("the TPM's state is not in the point: it is a new one");
+      notes_.emplace_back(
+          "the TPM's state is not in the point: it is a new one");
   }
 
   void add_medium(const DomainDisk& disk) {

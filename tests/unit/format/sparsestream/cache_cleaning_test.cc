@@ -31,7 +31,7 @@ class CacheCleaningTest : public ::testing::Test {
     // Nothing is cleaned that is not asked for here.
     ::setenv("BACKSTITCH_CACHE_LIMIT", "1G", 1);
   }
-  ~CacheCleaningTest() override { ::unsetenv("BACKSTITCH_CACHE_LIMIT"); }
+  void TearDown() override { ::unsetenv("BACKSTITCH_CACHE_LIMIT"); }
 
   // An archive's file with an index and a window in the cache, used `age` ago.
   StoredPlace add(const std::string& name, Clock::duration age) {
@@ -128,7 +128,7 @@ TEST_F(CacheCleaningTest, WhatWasUsedLongestAgoMakesRoom) {
   for (int i = 0; i < 8; ++i)
     places.push_back(add("a/" + std::to_string(i), days(20 - i)));
   ASSERT_TRUE(load_pieces(places.front()));  // that is a use
-  std::ranges::rotate(places, places.begin() + 1);
+  std::rotate(places.begin(), places.begin() + 1, places.end());
   uint64_t all = 0;
   for (const fs::path& file : files()) {
     struct stat status {};

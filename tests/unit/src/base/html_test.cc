@@ -11,8 +11,8 @@ using ::testing::HasSubstr;
 TEST(HtmlTest, TextIsNoMarkup) {
   EXPECT_EQ(html_escaped("<a href='x' title=\"y\">&amp;"),
             "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;amp;");
-  EXPECT_EQ(html_escaped("\u00e4 \u202e"), "\u00e4 \u202e");
-  EXPECT_EQ(html_name("a\u202eb"), "<bdi>a\u202eb</bdi>");
+  EXPECT_EQ(html_escaped("\u00e4 \u202e\u202c"), "\u00e4 \u202e\u202c");
+  EXPECT_EQ(html_name("a\u202eb\u202c"), "<bdi>a\u202eb\u202c</bdi>");
 }
 
 TEST(HtmlTest, ControlCharactersAreShown) {
