@@ -33,19 +33,23 @@ uint64_t count_from(const json& value) {
   return value.get_ref<const json::number_unsigned_t&>();
 }
 
+// 0 where it is not said.
+uint64_t count_at(const json& object, const char* key) {
+  return object.contains(key) ? count_from(object.at(key)) : 0;
+}
+
 ImageInfo parse(const json& document) {
   ImageInfo info;
   info.path = document.value("filename", "");
   info.format = document.at("format");
   info.size_bytes = count_from(document.at("virtual-size"));
-  if (document.contains("cluster-size"))
-    info.cluster_bytes = count_from(document.at("cluster-size"));
+  info.cluster_bytes = count_at(document, "cluster-size");
   info.encrypted = document.value("encrypted", false);
   info.backing_file = document.value("backing-filename", "");
   const json specific = document.value("format-specific", json::object());
   const json data = specific.value("data", json::object());
   info.compat = data.value("compat", "");
-  info.refcount_bits = data.value("refcount-bits", uint64_t{0});
+  info.refcount_bits = count_at(data, "refcount-bits");
   info.lazy_refcounts = data.value("lazy-refcounts", false);
   info.extended_l2 = data.value("extended-l2", false);
   info.compression_type = data.value("compression-type", "");

@@ -179,7 +179,9 @@ TEST(ImageInfo, IsReadFromJson) {
   EXPECT_EQ(info.bitmap("b3"), nullptr);
   for (const char* bad : {"", "{}", "[]", R"({"format": 1})",
                           R"({"format": "raw", "virtual-size": 1e300})",
-                          R"({"format": "raw", "virtual-size": -1})"})
+                          R"({"format": "raw", "virtual-size": -1})",
+                          R"({"format": "qcow2", "virtual-size": 1,
+      "format-specific": {"data": {"refcount-bits": 1e300}}})"})
     EXPECT_THROW(parse_image_info(bad), Error) << bad;
 }
 
