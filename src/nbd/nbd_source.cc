@@ -90,9 +90,7 @@ class NbdReader : public BlockReader {
 }  // namespace
 
 NbdSource::NbdSource(const NbdAddress& address, const NbdSourceOptions& options)
-    : address_(address),
-      options_(options),
-      bitmap_context_(bitmap_context(options.bitmap)) {
+    : address_(address), bitmap_context_(bitmap_context(options.bitmap)) {
   const std::vector<std::string> allocation = {kAllocationContext};
   const std::vector<std::string> bitmap = {bitmap_context_};
   const bool with_bitmap = !options.bitmap.empty();
@@ -141,10 +139,6 @@ std::optional<ChunkRun> NbdSource::next_run(std::stop_token stop) {
     if (stop_.stop_requested()) return std::nullopt;
     throw;
   }
-}
-
-unsigned NbdSource::max_readers() const {
-  return multi_ ? options_.readers : 1;
 }
 
 std::unique_ptr<BlockReader> NbdSource::open_reader() {

@@ -12,8 +12,6 @@ namespace backstitch::engine {
 struct NbdSourceOptions {
   // Name of the dirty bitmap to be offered; empty: all of the disk is read.
   std::string bitmap;
-  // Connections that read, where the server allows several.
-  unsigned readers = 1;
 };
 
 // Where the server can take several connections, the bitmap and the allocation
@@ -26,14 +24,14 @@ class NbdSource : public BlockSource {
 
   uint64_t size_bytes() const override { return size_; }
   std::optional<ChunkRun> next_run(std::stop_token stop) override;
-  unsigned max_readers() const override;
+  // More connections do not help: QEMU serves all of them in one thread.
+  unsigned max_readers() const override { return 1; }
   std::unique_ptr<BlockReader> open_reader() override;
 
  private:
   void query(const NbdConnection& connection, uint64_t offset, uint64_t length);
 
   const NbdAddress address_;
-  const NbdSourceOptions options_;
   const std::string bitmap_context_;
   bool multi_ = false;
   uint64_t size_ = 0;

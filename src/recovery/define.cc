@@ -67,6 +67,9 @@ void undefine(Connection& connection, const KnownMachine& machine,
                 "get the description of " + machine.name);
   if (virDomainHasManagedSaveImage(domain.get(), 0) == 1)
     notes.emplace_back("the saved state of the machine before is gone");
+  int starts_with_host = 0;
+  if (virDomainGetAutostart(domain.get(), &starts_with_host) != 0)
+    throw libvirt_failure("look whether " + machine.name + " starts by itself");
   unsigned flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
                    VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
                    VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
@@ -75,9 +78,10 @@ void undefine(Connection& connection, const KnownMachine& machine,
   if (parse_domain_xml(xml).has_tpm) flags |= VIR_DOMAIN_UNDEFINE_KEEP_TPM;
   if (virDomainUndefineFlags(domain.get(), flags) != 0)
     throw libvirt_failure("replace the definition of " + machine.name);
-  undo.add([&connection, xml] {
+  undo.add([&connection, xml, starts_with_host] {
     const DomainHandle back(virDomainDefineXML(connection.get(), xml.c_str()));
-    if (!back) throw libvirt_failure("define what was there again");
+    if (!back || virDomainSetAutostart(back.get(), starts_with_host) != 0)
+      throw libvirt_failure("define what was there again");
   });
 }
 
