@@ -11,8 +11,8 @@ namespace backstitch::engine {
 
 struct CopyOptions {
   unsigned sifters = 0;   // threads that hash and compress; 0: one a core
-  unsigned depth = 4;     // requests under way for each reader
-  unsigned buffers = 48;  // of 512 KiB: bounds what is in flight
+  unsigned depth = 3;     // requests under way for each reader
+  unsigned buffers = 24;  // of 1 MiB: bounds what is in flight
   uint64_t bytes_per_second = 0;  // read at most; 0: no limit
 };
 

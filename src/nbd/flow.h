@@ -20,7 +20,7 @@
 
 namespace backstitch::engine {
 
-inline constexpr uint64_t kPieceChunks = 8;
+inline constexpr uint64_t kPieceChunks = 16;
 
 // Belongs to one stage at a time.
 struct Piece {

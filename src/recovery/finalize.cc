@@ -133,6 +133,7 @@ class Finalize {
     give_to_hypervisor(connection_, disk.target);
     disk.place = DiskPlace::kCopied;
     save_session(session_);
+    spdlog::debug("{}: the point is in {}", disk.name, disk.target);
   }
 
   void bridge(SessionDisk& disk) {
@@ -155,6 +156,7 @@ class Finalize {
       disk.place = DiskPlace::kBridge;
       save_session(session_);
     });
+    spdlog::debug("{}: the machine runs on a bridge over it", disk.name);
   }
 
   void fold(SessionDisk& disk) {
@@ -163,6 +165,7 @@ class Finalize {
       disk.place = DiskPlace::kFinal;
       save_session(session_);
     });
+    spdlog::debug("{}: the machine runs on {}", disk.name, disk.target);
   }
 
   void define() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "src/nbd/flow.h"
 #include "tests/support/content.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/seed.h"
@@ -95,7 +96,8 @@ TEST(CopyPipeline, BoundsWhatIsInFlight) {
   options.buffers = 4;
   options.depth = 16;
   bench.take(source, options);
-  EXPECT_LE(source.most_in_flight, 4 * 8 * kChunkBytes);
+  EXPECT_LE(source.most_in_flight,
+            options.buffers * kPieceChunks * kChunkBytes);
 }
 
 TEST(CopyPipeline, AFailedReadIsTheFailure) {
