@@ -1,9 +1,7 @@
 // backstitch unmount: take a tree away, and wait until its driver has gone.
 #include <fmt/format.h>
-#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "format/base/error.h"
-#include "format/base/file.h"
 #include "format/repository/names.h"
+#include "src/base/other_process.h"
 #include "src/base/process.h"
 #include "src/base/stop.h"
 #include "src/cli/arguments.h"
@@ -30,6 +28,7 @@ using engine::kFilesType;
 using engine::mount_at;
 using engine::mount_drivers;
 using engine::mount_users;
+using engine::OtherProcess;
 using engine::real_mount_point;
 using Clock = std::chrono::steady_clock;
 
@@ -79,10 +78,10 @@ void unmount(const std::string& mount_point) {
   throw system_error(errno, "unmount " + mount_point);
 }
 
-bool ends_within(const Fd& process, std::chrono::seconds patience) {
+bool ends_within(const OtherProcess& process, std::chrono::seconds patience) {
+  constexpr std::chrono::milliseconds kLook{100};
   const auto deadline = Clock::now() + patience;
-  pollfd ended = {process.get(), POLLIN, 0};
-  while (::poll(&ended, 1, 100) <= 0) {
+  while (!process.ends_within(kLook)) {
     engine::check_stop();
     if (Clock::now() > deadline) return false;
   }
@@ -93,13 +92,12 @@ bool ends_within(const Fd& process, std::chrono::seconds patience) {
 void wait_for(const std::vector<pid_t>& drivers,
               const std::string& mount_point) {
   for (const pid_t pid : drivers) {
-    // glibc 2.36's own pidfd_open is not declared for C++.
-    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process || ends_within(process, kMomentToEnd)) continue;
+    const OtherProcess process(pid);
+    if (ends_within(process, kMomentToEnd)) continue;
     // A mount namespace that was made while the tree was mounted (of a QEMU of
     // libvirt's, of a container) may keep it for as long as it lives, though
     // nobody there uses it.
-    if (mount_users(mount_point).empty()) ::kill(pid, SIGTERM);
+    if (mount_users(mount_point).empty()) process.signal(SIGTERM);
     if (!ends_within(process, kPatience))
       spdlog::warn("backstitchfs (process {}) still runs", pid);
   }

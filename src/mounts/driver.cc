@@ -7,9 +7,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include "format/base/error.h"
+#include "src/base/other_process.h"
 #include "src/base/process.h"
 #include "src/mounts/mount_table.h"
 #include "src/mounts/mount_users.h"
@@ -39,7 +39,8 @@ void mount_tree(const std::string& repository, const std::string& mount_point,
 }
 
 void unmount_tree(const std::string& mount_point) {
-  const auto drivers = mount_drivers(mount_point);
+  std::vector<OtherProcess> drivers;
+  for (const pid_t pid : mount_drivers(mount_point)) drivers.emplace_back(pid);
   while (mount_at(mount_point)) {
     if (::geteuid() == 0) {
       if (::umount2(mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
@@ -48,16 +49,9 @@ void unmount_tree(const std::string& mount_point) {
       run({"fusermount3", "-u", "-z", "--", mount_point}, "fuse3");
     }
   }
-  for (const pid_t driver : drivers) ::kill(driver, SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  for (const pid_t driver : drivers) {
-    while (::kill(driver, 0) == 0) {
-      if (std::chrono::steady_clock::now() > deadline) {
-        ::kill(driver, SIGKILL);
-        break;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+  for (const OtherProcess& driver : drivers) driver.signal(SIGTERM);
+  for (const OtherProcess& driver : drivers) {
+    if (!driver.ends_within(kPatience)) driver.signal(SIGKILL);
   }
 }
 
