@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -50,8 +51,21 @@ class Cutter {
   uint64_t data_end_ = 0;  // of the data that offset_ lies in or before
 };
 
+using Turns = std::counting_semaphore<>;
+
+class Turn {
+ public:
+  explicit Turn(Turns& turns) : turns_(turns) { turns_.acquire(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { turns_.release(); }
+
+ private:
+  Turns& turns_;
+};
+
 void copy_parts(const format::DiskImage& image, Synchronized<Cutter>& cutter,
-                ImageTarget& target, Progress& progress,
+                ImageTarget& target, Turns& turns, Progress& progress,
                 const std::stop_token& stop) {
   const auto writer = target.open_writer();
   Bytes buffer(kPieceBytes);
@@ -66,7 +80,10 @@ void copy_parts(const format::DiskImage& image, Synchronized<Cutter>& cutter,
     }
     const auto piece = std::span(buffer).first(length);
     image.read_at(part->begin, piece);
-    writer->write(part->begin, piece);
+    {
+      const Turn turn(turns);
+      writer->write(part->begin, piece);
+    }
     progress.advance(length);
   }
 }
@@ -89,10 +106,12 @@ void copy_image(const format::DiskImage& image, ImageTarget& target,
   if (threads == 0)
     threads = std::clamp(2 * std::thread::hardware_concurrency(), 1U, 8U);
   Synchronized<Cutter> cutter{Cutter(image)};
+  Turns turns(target.writes_at_once());
   FirstFailure failure;
   const std::stop_token stop = failure.token();
-  run_threads(threads, failure,
-              [&] { copy_parts(image, cutter, target, progress, stop); });
+  run_threads(threads, failure, [&] {
+    copy_parts(image, cutter, target, turns, progress, stop);
+  });
   failure.rethrow();
 }
 

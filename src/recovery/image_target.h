@@ -22,6 +22,8 @@ class ImageTarget {
   virtual ~ImageTarget() = default;
   // Thread-safe; one a thread. Must be gone before finish().
   virtual std::unique_ptr<TargetWriter> open_writer() = 0;
+  // How many of them to let write at the same time.
+  virtual unsigned writes_at_once() const = 0;
   // A range that must read as zeroes and is never written. Thread-safe.
   virtual void skip(uint64_t offset, uint64_t length) = 0;
   // Nothing is complete before this.

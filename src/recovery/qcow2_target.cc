@@ -40,6 +40,9 @@ class Qcow2Target : public ImageTarget {
   std::unique_ptr<TargetWriter> open_writer() override {
     return std::make_unique<NbdWriter>(server_, path_);
   }
+  // One on its way to qemu-nbd while another goes to the file, which takes one
+  // at a time (as raw_target.cc says).
+  unsigned writes_at_once() const override { return 2; }
   void skip(uint64_t, uint64_t) override {}  // a new image is all zero
   void finish() override {
     flush();
