@@ -6,12 +6,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
+
+#include "format/base/error.h"
 
 namespace backstitch::engine {
 
 // glibc 2.36's own functions are not declared for C++.
 OtherProcess::OtherProcess(pid_t pid)
-    : handle_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+    : pid_(pid), handle_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {
+  if (!handle_ && errno != ESRCH)
+    throw system_error(errno, "watch process " + std::to_string(pid));
+}
 
 void OtherProcess::signal(int number) const {
   if (handle_)

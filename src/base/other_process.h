@@ -10,17 +10,21 @@
 namespace backstitch::engine {
 
 // Holds on to the process, which a number does not: that may be given away
-// again. One that has ended is as good, and so is one that its parent has not
-// asked after (a zombie; where the first process is slow to, or never does).
+// again. A zombie has ended, even where its parent never asks after it.
 class OtherProcess {
  public:
+  // One that is not there has ended. Throws kFailed where the kernel gives no
+  // handle.
   explicit OtherProcess(pid_t pid);
 
-  // Nothing to one that has ended, or that is another user's.
+  pid_t pid() const { return pid_; }
+  // Does nothing to one that has ended, or that is another user's.
   void signal(int number) const;
+  // `patience`: a day at most.
   bool ends_within(std::chrono::milliseconds patience) const;
 
  private:
+  pid_t pid_;
   Fd handle_;  // none: it has ended
 };
 

@@ -89,24 +89,24 @@ bool ends_within(const OtherProcess& process, std::chrono::seconds patience) {
 }
 
 // Only then are the points it held free for deletion.
-void wait_for(const std::vector<pid_t>& drivers,
+void wait_for(const std::vector<OtherProcess>& drivers,
               const std::string& mount_point) {
-  for (const pid_t pid : drivers) {
-    const OtherProcess process(pid);
-    if (ends_within(process, kMomentToEnd)) continue;
+  for (const OtherProcess& driver : drivers) {
+    if (ends_within(driver, kMomentToEnd)) continue;
     // A mount namespace that was made while the tree was mounted (of a QEMU of
     // libvirt's, of a container) may keep it for as long as it lives, though
     // nobody there uses it.
-    if (mount_users(mount_point).empty()) process.signal(SIGTERM);
-    if (!ends_within(process, kPatience))
-      spdlog::warn("backstitchfs (process {}) still runs", pid);
+    if (mount_users(mount_point).empty()) driver.signal(SIGTERM);
+    if (!ends_within(driver, kPatience))
+      spdlog::warn("backstitchfs (process {}) still runs", driver.pid());
   }
 }
 
 int run(const Globals& globals, const Values& values) {
   const std::string mount_point = real_mount_point(text(values, "mountpoint"));
   check_ours(mount_point);
-  const auto drivers = mount_drivers(mount_point);
+  std::vector<OtherProcess> drivers;
+  for (const pid_t pid : mount_drivers(mount_point)) drivers.emplace_back(pid);
   unmount(mount_point);
   wait_for(drivers, mount_point);
   if (globals.json) {

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +17,8 @@
 
 namespace backstitch::engine {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{10};
 
@@ -50,8 +53,12 @@ void unmount_tree(const std::string& mount_point) {
     }
   }
   for (const OtherProcess& driver : drivers) driver.signal(SIGTERM);
+  const auto deadline = Clock::now() + kPatience;
   for (const OtherProcess& driver : drivers) {
-    if (!driver.ends_within(kPatience)) driver.signal(SIGKILL);
+    const auto left =
+        std::max(deadline - Clock::now(), Clock::duration::zero());
+    if (!driver.ends_within(std::chrono::ceil<std::chrono::milliseconds>(left)))
+      driver.signal(SIGKILL);
   }
 }
 

@@ -17,7 +17,7 @@ using format::ChunkSifter;
 using format::kChunkBytes;
 using format::SiftedChunk;
 
-// Pieces in order, most of them without a buffer: a few hundred bytes each.
+// Pieces in order, most of them without a buffer: some 800 bytes each.
 constexpr size_t kMostPieces = 1024;
 
 // Cuts the source's runs into pieces.

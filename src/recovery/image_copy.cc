@@ -1,9 +1,10 @@
 #include "src/recovery/image_copy.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <optional>
-#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -51,17 +52,45 @@ class Cutter {
   uint64_t data_end_ = 0;  // of the data that offset_ lies in or before
 };
 
-using Turns = std::counting_semaphore<>;
-
-class Turn {
+// So many at a time. (That of the standard library, std::counting_semaphore,
+// can lose a wake-up in libstdc++ 12: GCC's bug 104928.)
+class Turns {
  public:
-  explicit Turn(Turns& turns) : turns_(turns) { turns_.acquire(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() { turns_.release(); }
+  explicit Turns(unsigned free) : free_(free) {}
+
+  // Runs `body` when it is its turn; not once `stop` is asked for.
+  void take(const std::stop_token& stop, const std::function<void()>& body) {
+    {
+      std::unique_lock lock(mutex_);
+      freed_.wait(lock, stop, [&] { return free_ > 0; });
+      if (stop.stop_requested()) return;
+      --free_;
+    }
+    const GiveBack after(*this);
+    body();
+  }
 
  private:
-  Turns& turns_;
+  class GiveBack {
+   public:
+    explicit GiveBack(Turns& turns) : turns_(turns) {}
+    GiveBack(const GiveBack&) = delete;
+    GiveBack& operator=(const GiveBack&) = delete;
+    ~GiveBack() {
+      {
+        const std::scoped_lock lock(turns_.mutex_);
+        ++turns_.free_;
+      }
+      turns_.freed_.notify_one();
+    }
+
+   private:
+    Turns& turns_;
+  };
+
+  std::mutex mutex_;
+  std::condition_variable_any freed_;
+  unsigned free_;
 };
 
 void copy_parts(const format::DiskImage& image, Synchronized<Cutter>& cutter,
@@ -80,11 +109,10 @@ void copy_parts(const format::DiskImage& image, Synchronized<Cutter>& cutter,
     }
     const auto piece = std::span(buffer).first(length);
     image.read_at(part->begin, piece);
-    {
-      const Turn turn(turns);
+    turns.take(stop, [&] {
       writer->write(part->begin, piece);
-    }
-    progress.advance(length);
+      progress.advance(length);
+    });
   }
 }
 

@@ -22,7 +22,7 @@ class ImageTarget {
   virtual ~ImageTarget() = default;
   // Thread-safe; one a thread. Must be gone before finish().
   virtual std::unique_ptr<TargetWriter> open_writer() = 0;
-  // How many of them to let write at the same time.
+  // How many of them to let write at the same time: 1 or more, and constant.
   virtual unsigned writes_at_once() const = 0;
   // A range that must read as zeroes and is never written. Thread-safe.
   virtual void skip(uint64_t offset, uint64_t length) = 0;

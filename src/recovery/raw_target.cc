@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 // the headers of file systems lie here.
 constexpr uint64_t kLookedAt = 1 << 20;
 
+// A device has no such lock, and can do more at once than one thread asks for.
 constexpr unsigned kWritesToDevice = 4;
 
 class FileWriter : public TargetWriter {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <stdexcept>
 
 namespace backstitch::engine {
 namespace {
@@ -16,6 +17,7 @@ using std::chrono::seconds;
 class Child {
  public:
   explicit Child(bool ends) : pid_(::fork()) {
+    if (pid_ < 0) throw std::runtime_error("cannot fork");
     if (pid_ != 0) return;
     while (!ends) ::pause();
     ::_exit(0);

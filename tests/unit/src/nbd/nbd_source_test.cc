@@ -94,7 +94,7 @@ TEST_F(NbdSourceTest, ShortExtentRepliesAreRight) {
   expect_copy(serve({"blocksize-policy"}, {"blocksize-preferred=4096"}));
 }
 
-// About 37 reads, each of which fails by chance: all but never do all succeed.
+// About 19 reads, each of which fails by chance: all but never do all succeed.
 TEST_F(NbdSourceTest, AFailedReadIsFatal) {
   expect_failure(serve({"error"}, {"error-pread=EIO", "error-pread-rate=50%"}));
 }
