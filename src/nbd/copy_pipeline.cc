@@ -17,8 +17,12 @@ using format::ChunkSifter;
 using format::kChunkBytes;
 using format::SiftedChunk;
 
-// Pieces in order, most of them without a buffer: some 800 bytes each.
+// Pieces in order, most of them without a buffer: some 2 KB each.
 constexpr size_t kMostPieces = 1024;
+
+// One for each that is being sifted, and some that are read or wait for their
+// turn to be written; no more than some 64 MiB.
+unsigned buffers_for(unsigned sifters) { return 12 + std::min(sifters, 20U); }
 
 // Cuts the source's runs into pieces.
 void feed(BlockSource& source, Flow& flow, const std::stop_token& stop) {
@@ -130,7 +134,9 @@ CopyResult copy_disk(BlockSource& source, format::DiskWriter& disk,
   const unsigned sifters = options.sifters != 0 ? options.sifters : cores;
   FirstFailure failure;
   const std::stop_token stop = failure.token();
-  Flow flow(options.buffers, kMostPieces, stop);
+  const unsigned buffers =
+      options.buffers != 0 ? options.buffers : buffers_for(sifters);
+  Flow flow(buffers, kMostPieces, stop);
   CopyResult result;
   {
     std::vector<std::jthread> threads;

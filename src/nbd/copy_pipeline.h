@@ -10,9 +10,9 @@
 namespace backstitch::engine {
 
 struct CopyOptions {
-  unsigned sifters = 0;   // threads that hash and compress; 0: one a core
-  unsigned depth = 3;     // requests under way for each reader
-  unsigned buffers = 24;  // of 1 MiB: bounds what is in flight
+  unsigned sifters = 0;  // threads that hash and compress; 0: one a core
+  unsigned depth = 2;    // requests under way for each reader
+  unsigned buffers = 0;  // of 2 MiB, for what is in flight; 0: by the cores
   uint64_t bytes_per_second = 0;  // read at most; 0: no limit
 };
 

@@ -1,16 +1,28 @@
 #include "src/nbd/flow.h"
 
+#include <sys/mman.h>
+
 #include <cassert>
 #include <chrono>
 
 namespace backstitch::engine {
+namespace {
+
+// Not initialised: a buffer that no piece fills takes no memory.
+Buffer make_buffer() {
+  constexpr size_t kBytes = kPieceChunks * format::kChunkBytes;
+  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(kBytes, kBytes)));
+  if (!buffer) throw std::bad_alloc();
+  ::madvise(buffer.get(), kBytes, MADV_HUGEPAGE);  // no more than advice
+  return buffer;
+}
+
+}  // namespace
 
 Flow::Flow(size_t buffers, size_t pieces, std::stop_token stop)
     : most_pieces_(pieces), stop_(std::move(stop)) {
   for (size_t i = 0; i < buffers; ++i) {
-    // Not initialised: a buffer that no piece fills takes no memory.
-    free_.push_back(std::make_unique_for_overwrite<std::byte[]>(
-        kPieceChunks * format::kChunkBytes));
+    free_.push_back(make_buffer());
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -20,14 +21,21 @@
 
 namespace backstitch::engine {
 
-inline constexpr uint64_t kPieceChunks = 16;
+inline constexpr uint64_t kPieceChunks = 32;
+
+// Of one piece, and one huge page where the kernel has one: all that copies,
+// hashes and compresses then misses the TLB once a piece, not every 4 KiB.
+struct FreeBuffer {
+  void operator()(std::byte* buffer) const { std::free(buffer); }
+};
+using Buffer = std::unique_ptr<std::byte[], FreeBuffer>;
 
 // Belongs to one stage at a time.
 struct Piece {
   ChunkRun run;
   uint64_t bytes = 0;  // of the disk; the rest of the last chunk is padding
   // For data only: the content, then in its place what will be stored.
-  std::unique_ptr<std::byte[]> buffer;
+  Buffer buffer;
   std::array<format::SiftedChunk, kPieceChunks> sifted;
   bool ready = false;  // to be written; guarded by Flow
 
@@ -71,7 +79,7 @@ class Flow {
   std::condition_variable_any readable_;
   std::condition_variable_any siftable_;
   std::condition_variable_any writable_;
-  std::vector<std::unique_ptr<std::byte[]>> free_;
+  std::vector<Buffer> free_;
   std::deque<std::unique_ptr<Piece>> order_;
   std::deque<Piece*> to_read_;
   std::deque<Piece*> to_sift_;
