@@ -8,13 +8,20 @@
 namespace backstitch::engine {
 namespace {
 
+constexpr size_t kBufferBytes = kPieceChunks * format::kChunkBytes;
+
 // Not initialised: a buffer that no piece fills takes no memory.
 Buffer make_buffer() {
-  constexpr size_t kBytes = kPieceChunks * format::kChunkBytes;
-  Buffer buffer(static_cast<std::byte*>(std::aligned_alloc(kBytes, kBytes)));
+  Buffer buffer(
+      static_cast<std::byte*>(std::aligned_alloc(kBufferBytes, kBufferBytes)));
   if (!buffer) throw std::bad_alloc();
-  ::madvise(buffer.get(), kBytes, MADV_HUGEPAGE);  // no more than advice
   return buffer;
+}
+
+// No more than advice. Only for what fills it: the kernel clears all of a huge
+// page, which scattered chunks would wait for in vain.
+void ask_for_huge_page(const Buffer& buffer) {
+  ::madvise(buffer.get(), kBufferBytes, MADV_HUGEPAGE);
 }
 
 }  // namespace
@@ -48,6 +55,7 @@ void Flow::feed(const ChunkRun& run, uint64_t bytes) {
     if (data) {
       piece->buffer = std::move(free_.back());
       free_.pop_back();
+      if (run.count == kPieceChunks) ask_for_huge_page(piece->buffer);
       to_read_.push_back(piece.get());
       ++being_read_;
     }
