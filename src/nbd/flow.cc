@@ -8,14 +8,10 @@
 namespace backstitch::engine {
 namespace {
 
-constexpr size_t kBufferBytes = kPieceChunks * format::kChunkBytes;
-
 // Not initialised: a buffer that no piece fills takes no memory.
 Buffer make_buffer() {
-  Buffer buffer(
-      static_cast<std::byte*>(std::aligned_alloc(kBufferBytes, kBufferBytes)));
-  if (!buffer) throw std::bad_alloc();
-  return buffer;
+  return Buffer(static_cast<std::byte*>(
+      ::operator new[](kBufferBytes, std::align_val_t(kBufferBytes))));
 }
 
 // No more than advice. Only for what fills it: the kernel clears all of a huge

@@ -10,10 +10,10 @@
 
 #include <array>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "format/map/ref.h"
 #include "format/repository/point_writer.h"
@@ -25,8 +25,11 @@ inline constexpr uint64_t kPieceChunks = 32;
 
 // Of one piece, and one huge page where the kernel has one: all that copies,
 // hashes and compresses then misses the TLB once a piece, not every 4 KiB.
+inline constexpr size_t kBufferBytes = kPieceChunks * format::kChunkBytes;
 struct FreeBuffer {
-  void operator()(std::byte* buffer) const { std::free(buffer); }
+  void operator()(std::byte* buffer) const {
+    ::operator delete[](buffer, std::align_val_t(kBufferBytes));
+  }
 };
 using Buffer = std::unique_ptr<std::byte[], FreeBuffer>;
 
