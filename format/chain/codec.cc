@@ -65,6 +65,11 @@ Compression Compression::parse(const std::string& text) {
   return result;
 }
 
+std::string Compression::methods() {
+  return "zstd (default, level " + std::to_string(Compression().level) +
+         "), zstd:N or none";
+}
+
 std::string Compression::to_string() const {
   return enabled ? "zstd:" + std::to_string(level) : "none";
 }

@@ -20,6 +20,8 @@ struct Compression {
 
   // "none", "zstd", "zstd:N"; throws kUsage on anything else.
   static Compression parse(const std::string& text);
+  // The same for --help, with the default.
+  static std::string methods();
   std::string to_string() const;
 };
 

@@ -27,7 +27,7 @@ struct Variant {
 constexpr std::array<Variant, 4> kVariants = {
     {{true, false, 0}, {false, false, -1}, {false, true, 3}, {true, true, 4}}};
 // From what is quick to what is short.
-constexpr std::array<int, 5> kLevels = {-1, 3, 9, 15, 19};
+constexpr std::array<int, 5> kLevels = {Compression{}.level, 3, 9, 15, 19};
 
 Bytes compress(ZSTD_CCtx* context, ByteView content, int level,
                Variant variant) {

@@ -201,7 +201,7 @@ Options backup_options() {
       "level", one("LEVEL"),
       "auto (incremental where there is a chain, else full), full, "
       "incremental, differential or copy")(
-      "compression", one("METHOD"), "zstd (default, level -1), zstd:N or none")(
+      "compression", one("METHOD"), format::Compression::methods().c_str())(
       "include", many("DISK"), "only this disk (repeatable)")(
       "exclude", many("DISK"), "not this disk (repeatable)")(
       "all", po::bool_switch(), "all domains")(

@@ -98,7 +98,7 @@ Command import_command() {
   options.add_options()("name", po::value<std::string>()->value_name("NAME"),
                         "of the domain (default: as the archive calls it)")(
       "compression", po::value<std::string>()->value_name("METHOD"),
-      "zstd (default, level -1), zstd:N or none");
+      format::Compression::methods().c_str());
   return {"import",
           "ARCHIVE",
           "Make points of an archive that virtnbdbackup wrote.",

@@ -101,7 +101,7 @@ Command overlay_command() {
   Options options;
   options.add_options()("compression",
                         po::value<std::string>()->value_name("METHOD"),
-                        "zstd (default, level -1), zstd:N or none")(
+                        format::Compression::methods().c_str())(
       "keep", po::bool_switch(), "leave the overlay as it is");
   return {"overlay commit",
           "DIR [POINT…]",

@@ -105,8 +105,7 @@ void wait_for(const std::vector<OtherProcess>& drivers,
 int run(const Globals& globals, const Values& values) {
   const std::string mount_point = real_mount_point(text(values, "mountpoint"));
   check_ours(mount_point);
-  std::vector<OtherProcess> drivers;
-  for (const pid_t pid : mount_drivers(mount_point)) drivers.emplace_back(pid);
+  const auto drivers = mount_drivers(mount_point);
   unmount(mount_point);
   wait_for(drivers, mount_point);
   if (globals.json) {

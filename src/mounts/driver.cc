@@ -10,7 +10,6 @@
 #include <filesystem>
 
 #include "format/base/error.h"
-#include "src/base/other_process.h"
 #include "src/base/process.h"
 #include "src/mounts/mount_table.h"
 #include "src/mounts/mount_users.h"
@@ -42,8 +41,7 @@ void mount_tree(const std::string& repository, const std::string& mount_point,
 }
 
 void unmount_tree(const std::string& mount_point) {
-  std::vector<OtherProcess> drivers;
-  for (const pid_t pid : mount_drivers(mount_point)) drivers.emplace_back(pid);
+  const auto drivers = mount_drivers(mount_point);
   while (mount_at(mount_point)) {
     if (::geteuid() == 0) {
       if (::umount2(mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)

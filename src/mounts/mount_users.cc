@@ -116,8 +116,8 @@ std::vector<std::string> mount_users(const std::string& mount_point) {
   return users;
 }
 
-std::vector<pid_t> mount_drivers(const std::string& mount_point) {
-  std::vector<pid_t> pids;
+std::vector<OtherProcess> mount_drivers(const std::string& mount_point) {
+  std::vector<OtherProcess> drivers;
   for (const auto& process : entries("/proc")) {
     const pid_t pid = pid_of(process);
     if (pid == 0 || pid == ::getpid()) continue;
@@ -132,11 +132,11 @@ std::vector<pid_t> mount_drivers(const std::string& mount_point) {
     std::istringstream words(line);
     for (std::string word; std::getline(words, word, '\0');) {
       if (real_mount_point(word) != mount_point) continue;
-      pids.push_back(pid);
+      drivers.emplace_back(pid);
       break;
     }
   }
-  return pids;
+  return drivers;
 }
 
 }  // namespace backstitch::engine

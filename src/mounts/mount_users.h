@@ -1,10 +1,10 @@
 // Who keeps a mounted tree busy, and who serves it.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include "src/base/other_process.h"
 
 namespace backstitch::engine {
 
@@ -15,6 +15,6 @@ std::vector<std::string> mount_users(const std::string& mount_point);
 
 // Processes that serve this mount point: backstitchfs, or `backstitch files
 // mount`, that were started with it.
-std::vector<pid_t> mount_drivers(const std::string& mount_point);
+std::vector<OtherProcess> mount_drivers(const std::string& mount_point);
 
 }  // namespace backstitch::engine

@@ -9,14 +9,14 @@ namespace backstitch::engine {
 namespace {
 
 // Not initialised: a buffer that no piece fills takes no memory.
-Buffer make_buffer() {
-  return Buffer(static_cast<std::byte*>(
+PieceBuffer make_buffer() {
+  return PieceBuffer(static_cast<std::byte*>(
       ::operator new[](kBufferBytes, std::align_val_t(kBufferBytes))));
 }
 
 // No more than advice. Only for what fills it: the kernel clears all of a huge
 // page, which scattered chunks would wait for in vain.
-void ask_for_huge_page(const Buffer& buffer) {
+void ask_for_huge_page(const PieceBuffer& buffer) {
   ::madvise(buffer.get(), kBufferBytes, MADV_HUGEPAGE);
 }
 

@@ -31,14 +31,14 @@ struct FreeBuffer {
     ::operator delete[](buffer, std::align_val_t(kBufferBytes));
   }
 };
-using Buffer = std::unique_ptr<std::byte[], FreeBuffer>;
+using PieceBuffer = std::unique_ptr<std::byte[], FreeBuffer>;
 
 // Belongs to one stage at a time.
 struct Piece {
   ChunkRun run;
   uint64_t bytes = 0;  // of the disk; the rest of the last chunk is padding
   // For data only: the content, then in its place what will be stored.
-  Buffer buffer;
+  PieceBuffer buffer;
   std::array<format::SiftedChunk, kPieceChunks> sifted;
   bool ready = false;  // to be written; guarded by Flow
 
@@ -82,7 +82,7 @@ class Flow {
   std::condition_variable_any readable_;
   std::condition_variable_any siftable_;
   std::condition_variable_any writable_;
-  std::vector<Buffer> free_;
+  std::vector<PieceBuffer> free_;
   std::deque<std::unique_ptr<Piece>> order_;
   std::deque<Piece*> to_read_;
   std::deque<Piece*> to_sift_;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "format/base/bytes.h"
 #include "format/base/synchronized.h"
 
 namespace backstitch::engine {
@@ -44,12 +45,10 @@ void free_request(void* user) {
   const std::unique_ptr<Request> owner(static_cast<Request*>(user));
 }
 
-using Buffer = std::vector<std::byte>;
-
 int forget_read(void*, int*) { return 1; }
 
-void free_buffer(void* user) {
-  const std::unique_ptr<Buffer> owner(static_cast<Buffer*>(user));
+void free_bytes(void* user) {
+  const std::unique_ptr<Bytes> owner(static_cast<Bytes*>(user));
 }
 
 // glibc's malloc gives the buffer of each request back to the kernel as long as
@@ -60,13 +59,13 @@ void free_buffer(void* user) {
 void teach_server_to_keep_buffers(const NbdConnection& connection) {
   constexpr uint64_t kLargeRead = 4U << 20;
   if (connection.size_bytes() < kLargeRead) return;
-  auto buffer = std::make_unique<Buffer>(kLargeRead);
+  auto buffer = std::make_unique<Bytes>(kLargeRead);
   const std::span<std::byte> room = *buffer;
   // A failure is of no interest: the reads that matter will meet it again.
-  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): free_buffer's
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): free_bytes'
   nbd_aio_pread(
       connection.get(), room.data(), room.size(), 0,
-      nbd_completion_callback{forget_read, buffer.release(), free_buffer}, 0);
+      nbd_completion_callback{forget_read, buffer.release(), free_bytes}, 0);
 }
 
 // Few reads are not worth the lesson.

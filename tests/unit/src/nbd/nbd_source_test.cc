@@ -94,9 +94,9 @@ TEST_F(NbdSourceTest, ShortExtentRepliesAreRight) {
   expect_copy(serve({"blocksize-policy"}, {"blocksize-preferred=4096"}));
 }
 
-// About 19 reads, each of which fails by chance: all but never do all succeed.
+// Some ten reads, each of which fails by chance: all but never do all succeed.
 TEST_F(NbdSourceTest, AFailedReadIsFatal) {
-  expect_failure(serve({"error"}, {"error-pread=EIO", "error-pread-rate=50%"}));
+  expect_failure(serve({"error"}, {"error-pread=EIO", "error-pread-rate=90%"}));
 }
 
 TEST_F(NbdSourceTest, AFailedExtentQueryIsFatal) {
@@ -105,7 +105,7 @@ TEST_F(NbdSourceTest, AFailedExtentQueryIsFatal) {
 }
 
 TEST_F(NbdSourceTest, AServerThatDiesIsFatal) {
-  const NbdAddress address = serve({"delay"}, {"rdelay=50ms"});
+  const NbdAddress address = serve({"delay"}, {"rdelay=200ms"});
   const std::jthread killer([pid = server_->pid()] {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     ::kill(pid, SIGKILL);
