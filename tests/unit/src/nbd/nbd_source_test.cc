@@ -99,6 +99,23 @@ TEST_F(NbdSourceTest, AFailedReadIsFatal) {
   expect_failure(serve({"error"}, {"error-pread=EIO", "error-pread-rate=90%"}));
 }
 
+// That the server's malloc learns from it is glibc's to show (mallopt(3)).
+TEST_F(NbdSourceTest, OneLargeReadTeachesTheServer) {
+  const auto log = directory_.path() / "log";
+  expect_copy(serve({"log"}, {"logfile=" + log.string()}));
+  server_->stop();
+  std::ifstream lines(log);
+  int large = 0;
+  int reads = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(" Read ") == std::string::npos) continue;
+    ++reads;
+    if (line.find("count=0x400000") != std::string::npos) ++large;
+  }
+  EXPECT_GT(reads, 8);
+  EXPECT_EQ(large, 1);
+}
+
 TEST_F(NbdSourceTest, AFailedExtentQueryIsFatal) {
   expect_failure(
       serve({"error"}, {"error-extents=EIO", "error-extents-rate=100%"}));
