@@ -33,7 +33,7 @@ INCLUDE = re.compile(r"^#include .*$", re.MULTILINE)
 # Functions, variables and types that begin a line.
 DEFINED = (r"^(?:(?:class|struct|enum class) (\w+)|"
            r"(?!class|struct|enum|using|namespace)"
-           r"[a-zA-Z][\w:<>,*& ]*[ *&](\w+)(?:[([{;]| =))")
+           r"(?:\[\[\w+\]\] )?[a-zA-Z][\w:<>,*& ]*[ *&](\w+)(?:[([{;]| =))")
 
 Source = collections.namedtuple("Source", "path command")
 
@@ -112,7 +112,8 @@ def joined(group, name):
         out.append(text)
     name.write_text("\n".join(out), encoding="utf-8")
     command = dict.fromkeys(word for source in group for word in source.command)
-    return Source(name, tuple(command))
+    # One source's own names hide another's; the compiler sees each alone.
+    return Source(name, (*command, "-Wno-shadow"))
 
 
 def tidy(source, build, checks):

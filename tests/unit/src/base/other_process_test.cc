@@ -19,7 +19,7 @@ class Child {
   explicit Child(bool ends) : pid_(::fork()) {
     if (pid_ < 0) throw std::runtime_error("cannot fork");
     if (pid_ != 0) return;
-    while (!ends) ::pause();
+    if (!ends) ::pause();  // until a signal ends it
     ::_exit(0);
   }
   Child(const Child&) = delete;
