@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 
 #include "format/repository/writer_lock.h"
 #include "src/base/stop.h"
@@ -102,6 +103,7 @@ class ImageBackup {
     writer_->manifest().time = std::chrono::floor<std::chrono::milliseconds>(
         std::chrono::system_clock::now());
     start_servers();
+    qemu_version_ = std::async(std::launch::async, qemu_version);
     for (size_t i = 0; i < jobs_.size(); ++i) copy(jobs_[i], *servers_[i]);
     if (request_.add_files) request_.add_files(*writer_);
     commit();
@@ -259,7 +261,7 @@ class ImageBackup {
         std::chrono::duration_cast<std::chrono::milliseconds>(end -
                                                               manifest.time)
             .count());
-    manifest.tools["qemu"] = qemu_version();
+    manifest.tools["qemu"] = qemu_version_.get();
     manifest.tools["libnbd"] = nbd_library_version();
     writer_->commit();
     new_bitmaps_.keep();
@@ -290,6 +292,7 @@ class ImageBackup {
   std::vector<ImageLock> locks_;
   std::vector<std::unique_ptr<QemuNbd>> servers_;
   std::optional<PointWriter> writer_;
+  std::future<std::string> qemu_version_;  // asked for while disks are read
 };
 
 }  // namespace

@@ -153,6 +153,18 @@ def odd_names(bench):
         check('"bitmap"' in done, done)
 
 
+def stays_small(bench):
+    """The clusters of bitmaps that went serve the next ones."""
+    image = bench.make("small.qcow2", SIZE)
+    lengths = []
+    for _ in range(8):
+        bench.io(image, "write -P 3 1M 64k")
+        bench.backup_and_copy({"vda": image}, "small")
+        lengths.append(image.stat().st_size)
+        run("qemu-img", "check", "-q", image)
+    equal(lengths[2:], lengths[2:3] * 6, "length of the image")
+
+
 def main():
     with Bench() as bench:
         without_bitmaps(bench)
@@ -162,6 +174,7 @@ def main():
         new_and_mixed(bench)
         two_repositories(bench)
         odd_names(bench)
+        stays_small(bench)
         bench.check_all()
 
 
