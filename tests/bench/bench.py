@@ -2,7 +2,8 @@
 """Measures backstitch beside other programs, in one run on one machine.
 
 Everything is run in turn, a warm-up first; figures are medians. Files are in
-the page cache, so that programs are measured and not the disk below them.
+the page cache, so that programs are measured and not the disk below them; what
+is there to be written is written before a program starts, and memory is there.
 """
 
 import argparse

@@ -19,6 +19,7 @@ TITLES = {"sequential": "sequential", "again": "second read",
 def read_through(open_mount):
     """All figures of one subject, each through a mount of its own."""
     figures = {}
+    run.settle()
     with open_mount() as file:
         figures["sequential"] = reading.sequential(file)
         figures["again"] = reading.sequential(file)

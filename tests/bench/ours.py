@@ -30,9 +30,9 @@ class Repository:
         return run.measure("backstitch", "-q", "-r", self.path, "backup", name,
                            *options)
 
-    def restore(self, destination):
+    def restore(self, destination, *options):
         return run.measure("backstitch", "-q", "-r", self.path, "restore",
-                           NAME, destination)
+                           *options, NAME, destination)
 
     def stored_bytes(self):
         return sum(file.stat().st_size for file in self.path.rglob("*")

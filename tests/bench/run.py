@@ -1,11 +1,16 @@
 """Starting things and measuring what they take."""
 
 import dataclasses
+import mmap
 import os
+import random
 import statistics
 import subprocess
 import threading
 import time
+
+# More than anything measured here puts into the page cache.
+WARM_BYTES = 4 << 30
 
 
 @dataclasses.dataclass
@@ -68,9 +73,22 @@ class _RssWatch(threading.Thread):
         return self.highest
 
 
+def settle():
+    """Leaves the same to each: nothing that the one before has yet to write,
+    and free memory that is really there. A host takes what a virtual machine
+    does not use, and to have it back can cost more than all that is measured.
+    """
+    os.sync()
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    mmap.mmap(-1, min(WARM_BYTES, free // 2), prot=mmap.PROT_READ |
+              mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS |
+              mmap.MAP_POPULATE).close()
+
+
 def measure(*command, **options):
     """Runs a command that must succeed and gives its Usage."""
     words = [str(word) for word in command]
+    settle()
     with subprocess.Popen(words, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **options) as child:
         begin = time.monotonic()
@@ -89,11 +107,13 @@ def measure(*command, **options):
 
 
 def interleave(subjects, rounds):
-    """Runs each of {name: function} once a round, in turn; a warm-up round
-    goes before. Gives {name: [result of each round]}."""
+    """Runs each of {name: function} once a round, in an order of the round's
+    own, after one round to warm up. Gives {name: [result of each round]}."""
     results = {name: [] for name in subjects}
+    order = random.Random(2026)
     for number in range(rounds + 1):
-        for name, function in subjects.items():
+        for name, function in order.sample(list(subjects.items()),
+                                           len(subjects)):
             result = function()
             if number > 0:
                 results[name].append(result)
