@@ -30,9 +30,9 @@ class Repository:
         return run.measure("backstitch", "-q", "-r", self.path, "backup", name,
                            *options)
 
-    def restore(self, destination, *options):
+    def restore(self, destination):
         return run.measure("backstitch", "-q", "-r", self.path, "restore",
-                           *options, NAME, destination)
+                           NAME, destination)
 
     def stored_bytes(self):
         return sum(file.stat().st_size for file in self.path.rglob("*")
