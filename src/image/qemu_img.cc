@@ -90,7 +90,7 @@ std::string to_words(const Qcow2Options& options) {
 
 // QEMU writes all bitmaps of an image anew when it closes it. The clusters of
 // the old ones stay with the file, for the next time: to punch them out, one by
-// one, takes longer than all else.
+// one, is a third of the time that a large disk's bitmaps take.
 std::string options_to_change_bitmaps(const ImageInfo& image) {
   return "driver=" + image.format +
          ",file.filename=" + escaped(image.path.string()) +
