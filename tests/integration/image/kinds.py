@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Images that cannot give a bitmap, odd sizes, and bitmaps that are lost."""
 
+import json
 import pathlib
 import shutil
 import sys
@@ -165,6 +166,15 @@ def stays_small(bench):
     equal(lengths[2:], lengths[2:3] * 6, "length of the image")
 
 
+def says_who_read_it(bench):
+    image = bench.make("tools.qcow2", SIZE)
+    bench.backup_and_copy({"vda": image}, "tools")
+    (path,) = bench.repository.glob("tools/0*/point.json")
+    version = json.loads(path.read_text())["tools"]["qemu"]
+    check(version and f"version {version}" in run("qemu-img", "--version"),
+          version)
+
+
 def main():
     with Bench() as bench:
         without_bitmaps(bench)
@@ -175,6 +185,7 @@ def main():
         two_repositories(bench)
         odd_names(bench)
         stays_small(bench)
+        says_who_read_it(bench)
         bench.check_all()
 
 
